@@ -1,0 +1,1 @@
+"""Numbers to numbers: no file, no model, no screen. Pure and vectorised."""

@@ -1,0 +1,79 @@
+"""Name -> entry. Menus and docs read entries; the target is imported only when it is made.
+
+Adding an engine, relation, question family or format is one file and one line in its room's registry.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spacestudio.errors import Unavailable, UnknownName
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a registry.
+
+    Attributes:
+        target: "module:attribute", relative to `spacestudio`; imported when asked for.
+        help: one sentence for menus and docs.
+        label: what the screen calls it; the name when empty.
+        needs: importable packages without which it can't run.
+        built_in: True when it needs no weights and no network.
+        licence, size: of the weights, shown before a download; empty for built-in entries.
+    """
+
+    target: str
+    help: str
+    label: str = ""
+    needs: tuple[str, ...] = ()
+    built_in: bool = True
+    licence: str = ""
+    size: str = ""
+
+    def missing(self) -> tuple[str, ...]:
+        """The packages it needs and this machine lacks; imports nothing."""
+        return tuple(need for need in self.needs if importlib.util.find_spec(need) is None)
+
+
+class Registry(Mapping[str, Entry]):
+    """An ordered table of entries for one kind of thing; the first is the default."""
+
+    def __init__(self, kind: str, entries: Mapping[str, Entry]) -> None:
+        self.kind = kind
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        try:
+            return self._entries[name]
+        except KeyError:
+            known = ", ".join(self._entries)
+            raise UnknownName(f"No {self.kind} is called “{name}”", known, "Choose one of these") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def load(self, name: str) -> Any:
+        """The target itself, imported now.
+
+        Raises:
+            UnknownName: no such entry.
+            Unavailable: a package it needs is missing.
+        """
+        entry = self[name]
+        if missing := entry.missing():
+            raise Unavailable(
+                f"The {self.kind} “{name}” needs {', '.join(missing)}", next_step=f"pip install {' '.join(missing)}"
+            )
+        module, _, attribute = entry.target.partition(":")
+        return getattr(importlib.import_module(f"spacestudio.{module}"), attribute)

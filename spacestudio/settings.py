@@ -1,0 +1,26 @@
+"""The one reader of environment variables."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything the environment may set, each as SPACE_STUDIO_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="SPACE_STUDIO_", extra="ignore")
+
+    data: Path | None = Field(None, description="folder of the store; a temporary one when unset")
+    max_pixels: int = Field(40_000_000, ge=1, description="largest picture accepted, in pixels")
+    max_upload_mb: int = Field(64, ge=1, description="largest upload accepted, in megabytes")
+    open3d: bool = Field(True, description="use Open3D where it can be imported")
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()  # type: ignore[call-arg]
