@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPACE_STUDIO_", extra="ignore")
 
     data: Path | None = Field(None, description="folder of the store; a temporary one when unset")
+    database: str = Field("", description="SQLAlchemy address of the event log; SQLite in the data folder when empty")
     max_pixels: int = Field(40_000_000, ge=1, description="largest picture accepted, in pixels")
     max_upload_mb: int = Field(64, ge=1, description="largest upload accepted, in megabytes")
     open3d: bool = Field(True, description="use Open3D where it can be imported")

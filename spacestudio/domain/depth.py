@@ -54,7 +54,7 @@ class DepthMap:
 
     @property
     def unit(self) -> str:
-        """"m" when metric, else "relative" or "disparity"."""
+        """ "m" when metric, else "relative" or "disparity"."""
         return "m" if self.kind == "metric" else self.kind
 
     @property

@@ -62,7 +62,7 @@ class State:
     cuts: list[float] | None = None
     wants: Wants = field(default_factory=lambda: Wants())
     qa_edits: dict[str, Payload] = field(default_factory=dict)
-    qa_status: dict[str, str] = field(default_factory=dict)
+    qa_status: dict[str, Payload] = field(default_factory=dict)
     runs: dict[str, Payload] = field(default_factory=dict)
 
 
@@ -105,10 +105,9 @@ def _review(state: State, p: Payload) -> None:
 def _depth(state: State, p: Payload) -> None:
     state.depth = p
     state.runs["depth"] = p["run"]
+    state.scale = None
     if p.get("camera"):
         state.camera = None
-    if p.get("kind") == "metric":
-        state.scale = None
 
 
 def _camera(state: State, p: Payload) -> None:
@@ -200,8 +199,9 @@ def _qa_edit(state: State, p: Payload) -> None:
 
 
 def _qa_status(state: State, p: Payload) -> None:
+    pairs = p.get("pairs", {})
     for key in p["keys"]:
-        state.qa_status[key] = p["status"]
+        state.qa_status[key] = {**pairs.get(key, {}), "status": p["status"]}
 
 
 def _run(state: State, p: Payload) -> None:

@@ -198,7 +198,12 @@ class SpatialGraph:
         graph = nx.MultiDiGraph(scene=self.scene, negative_objects=list(self.negative_objects))
         for o in self.objects:
             graph.add_node(
-                o.id, label=o.label, attributes=list(o.attributes), box_xyxy_px=list(o.box.xyxy), origin=o.origin, score=o.score
+                o.id,
+                label=o.label,
+                attributes=list(o.attributes),
+                box_xyxy_px=list(o.box.xyxy),
+                origin=o.origin,
+                score=o.score,
             )
         for r in self:
             graph.add_edge(

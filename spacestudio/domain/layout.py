@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from spacestudio.domain.boxes import Box
 
@@ -21,6 +23,11 @@ class Layout:
         prompt: the full prompt for text-to-image models.
         negative_prompt: what must not appear.
         notes: compromises the solver made, in plain words.
+        depths: object id -> distance from the camera, nearest 1.0, never falling along `order`; objects may share one.
+            Empty: equal log steps along the order.
+
+    Raises:
+        ValueError: an order or depths that don't fit the boxes.
     """
 
     width: int
@@ -32,7 +39,14 @@ class Layout:
     prompt: str = ""
     negative_prompt: str = ""
     notes: tuple[str, ...] = ()
+    depths: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if set(self.order) != set(self.boxes) or len(self.order) != len(self.boxes):
             raise ValueError("The depth order must name each box once")
+        if self.depths:
+            if set(self.depths) != set(self.boxes):
+                raise ValueError("Depths must name each box, or none")
+            distances = [self.depths[i] for i in self.order]
+            if not all(0 < d < math.inf for d in distances) or any(b < a for a, b in pairwise(distances)):
+                raise ValueError("Depths must be positive, finite, and never fall along the order")

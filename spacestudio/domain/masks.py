@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> str:
-    """"WxH:" and the zlib-packed bits of an (H, W) mask in base64."""
+    """ "WxH:" and the zlib-packed bits of an (H, W) mask in base64."""
     height, width = mask.shape
     packed = zlib.compress(np.packbits(mask).tobytes(), 6)
     return f"{width}x{height}:{base64.b64encode(packed).decode('ascii')}"

@@ -70,6 +70,7 @@ class Sample:
         clashes: irreducible sets of relations of `graph` that can't hold together.
         input: name and bytes that came in, when they did.
         events: the log it is folded from.
+        problem: why the target has no layout, in plain words; empty otherwise.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Sample:
     clashes: tuple[tuple[Relation, ...], ...] = ()
     input: tuple[str, bytes] | None = None
     events: tuple[Event, ...] = ()
+    problem: str = ""
 
     @property
     def width(self) -> int:

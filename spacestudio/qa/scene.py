@@ -22,6 +22,7 @@ class Scene:
         metric: whether distances are metres.
         depth_source: who made the depth; "" when there is none.
         distrusted: keys of relations in a clash; nothing is asked on them.
+        kept: keys of questions a person has edited or judged; they are asked as long as the graph decides them.
         seed: decides paraphrase, order of options and the balance of yes and no, together with each question's key.
     """
 
@@ -35,3 +36,4 @@ class Scene:
     depth_source: str = ""
     distrusted: frozenset[tuple[str, str, str, str]] = frozenset()
     seed: int = 0
+    kept: frozenset[str] = frozenset()

@@ -94,8 +94,10 @@ def _measured(r: Relation, s: str, o: str) -> str:
         case "scale":
             return f"The {s} measures {2.718281828 ** abs(m):.2f} times as much or as little, 1.10 is needed."
         case "depth":
-            return f"Their distances differ by {_percent(m)} of the mean, {_percent(t)} is needed." if "same" not in r.predicate else (
-                f"Their distances differ by {_percent(max(0.0, 0.0375 - m))} of the mean, at most 2.5 % is allowed."
+            return (
+                f"Their distances differ by {_percent(m)} of the mean, {_percent(t)} is needed."
+                if "same" not in r.predicate
+                else (f"Their distances differ by {_percent(max(0.0, 0.0375 - m))} of the mean, at most 2.5 % is allowed.")
             )
         case "distance":
             return f"Gap against their own size: margin {m:+.2f}, {r.predicate} needs {t:.2f}."

@@ -1,0 +1,5 @@
+"""python -m spacestudio"""
+
+from spacestudio.cli import main
+
+main()

@@ -1,0 +1,193 @@
+"""The same services without a screen: python -m spacestudio …
+
+With --json one JSON object goes to standard output; progress and messages go to standard error.
+Exit status: 0 done, 1 the input was wrong or part of the work failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from spacestudio.errors import SpaceStudioError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+
+def main() -> None:
+    """Run the command line; an expected error is one line on standard error and exit status 1."""
+    try:
+        app()
+    except SpaceStudioError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+def fail(line: str) -> NoReturn:
+    """One line on standard error, exit status 1."""
+    print(line, file=sys.stderr)
+    sys.exit(1)
+
+
+def tell(line: str) -> None:
+    """Progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def answer(value: dict[str, Any], as_json: bool, lines: list[str]) -> None:
+    """The result: one JSON object, or lines to read."""
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False))
+    else:
+        for line in lines:
+            print(line)
+
+
+def _report(report: Any, as_json: bool) -> None:
+    lines = [f"{s.id}: {len(s.objects)} objects, {len(s.qa)} questions -> {folder}" for s, folder in report.samples]
+    answer(report.to_json(), as_json, lines)
+    for item, error in report.failed:
+        print(f"{item}: {error}", file=sys.stderr)
+    if report.failed:
+        sys.exit(1)
+
+
+@app.command()
+def analyze(
+    images: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    out: Out,
+    depth: Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")] = "cues",
+    depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
+    depth_scale: Annotated[float | None, typer.Option(help="Raw units per metre of an integer depth file.")] = None,
+    camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
+    poses: Annotated[str, typer.Option(help="File with one camera-to-world pose per picture.")] = "",
+    objects: Annotated[str, typer.Option(help="Object engine, or COCO file.")] = "proposals",
+    labels: Annotated[str, typer.Option(help="What to look for, comma-separated.")] = "",
+    masks: Annotated[str, typer.Option(help="Mask engine.")] = "grabcut",
+    as_json: Json = False,
+) -> None:
+    """Pictures to sample folders: depth, objects, layers, cloud, graph, questions."""
+    from spacestudio.services.batch import Options, analyze
+
+    if depth_kind not in ("", "metric", "relative", "disparity"):
+        raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
+    wanted = tuple(part.strip() for part in labels.split(",") if part.strip())
+    options = Options(depth, depth_kind, depth_scale, camera, poses, objects, wanted, masks)
+    _report(analyze(images, options, out, tell), as_json)
+
+
+@app.command()
+def synthesize(
+    out: Out,
+    scenes: Annotated[int, typer.Option(min=0, max=1_000_000, help="How many scenes to imagine.")] = 0,
+    graph: Annotated[Path | None, typer.Option(help="SKG file whose graphs to draw instead.")] = None,
+    language: Annotated[str, typer.Option(help="Scene engine.")] = "grammar",
+    layout: Annotated[str, typer.Option(help="Layout engine.")] = "cp-sat",
+    image: Annotated[str, typer.Option(help="Image engine.")] = "compositor",
+    candidates: Annotated[int, typer.Option(min=1, max=64, help="Pictures made per scene; the best verified one is kept.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Spatial knowledge graphs to pictures and sample folders."""
+    from spacestudio.services.batch import synthesize_scenes
+    from spacestudio.services.graphs import graphs_in
+
+    if (scenes > 0) == (graph is not None):
+        raise typer.BadParameter("give either --scenes N or --graph FILE", param_hint="--scenes")
+    if layout != "cp-sat":
+        raise typer.BadParameter(f"unknown layout engine “{layout}”; known: cp-sat", param_hint="--layout")
+    graphs = None
+    if graph is not None:
+        read, warnings = graphs_in(graph)
+        for warning in warnings:
+            tell(warning)
+        graphs = [(f"{graph.name} graph {g.index}", g.graph, g.problem) for g in read]
+    _report(synthesize_scenes(graphs, scenes, out, seed, language, image, candidates, tell), as_json)
+
+
+@app.command("check-graph")
+def check_graph(
+    file: Annotated[Path, typer.Argument(help="SKG file.")],
+    as_json: Json = False,
+) -> None:
+    """Can each graph's relations hold together? Exit status 1 when one can't."""
+    from spacestudio.services.graphs import checked, graphs_in
+
+    read, warnings = graphs_in(file)
+    for warning in warnings:
+        tell(warning)
+    results = [checked(g) for g in read]
+    rows = [{"index": r.index, "consistent": r.consistent, "conflict": r.conflict} for r in results if not r.problem]
+    answer({"graphs": rows}, as_json, [f"graph {r.index}: {r.words}" for r in results if not r.problem])
+    for r in results:
+        if r.problem:
+            tell(f"graph {r.index}: {r.problem}")
+    if not all(r.consistent for r in results):
+        sys.exit(1)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", help="Folder, or file ending in .zip.")],
+    format_name: Annotated[str, typer.Option("--format", help="Name of a format.")],
+    samples: Annotated[Path, typer.Option(help="Folder of sample folders.")],
+    as_json: Json = False,
+) -> None:
+    """Sample folders to training files."""
+    from spacestudio.formats.folder import read_samples
+    from spacestudio.services.publish import publish
+
+    read, problems = read_samples(samples)
+    written = publish(read, format_name, out) if read or not problems else []
+    value = {"format": format_name, "samples": len(read), "files": [str(path) for path in written], "failed": problems}
+    answer(value, as_json, [f"{len(read)} samples -> {out}"])
+    for problem in problems:
+        tell(problem)
+    if problems:
+        sys.exit(1)
+
+
+@app.command()
+def engines(as_json: Json = False) -> None:
+    """Every engine, what it needs, and whether it can run here."""
+    from spacestudio.engines import ENGINES
+
+    rows = [
+        {
+            "stage": stage, "name": name, "help": entry.help, "needs": list(entry.needs), "built_in": entry.built_in,
+            "licence": entry.licence, "size": entry.size, "available": not entry.missing(),
+            "why_not": f"pip install {' '.join(entry.missing())}" if entry.missing() else "",
+        }
+        for stage, registry in ENGINES.items()
+        for name, entry in registry.items()
+    ]  # fmt: skip
+    lines = [f"{r['stage']:8} {r['name']:12} {'can run' if r['available'] else r['why_not']:10} {r['help']}" for r in rows]
+    answer({"engines": rows}, as_json, lines)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port; the first free one from 7860 when left out.")] = None,
+    samples: Annotated[Path | None, typer.Option(help="Folder of sample folders that each visitor starts with.")] = None,
+) -> None:
+    """Start the studio."""
+    import os
+
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from spacestudio.services.studio import open_studio
+    from spacestudio.ui.build import build, launch_options
+
+    studio = open_studio()
+    if samples is not None:
+        for problem in studio.offer(samples):
+            tell(problem)
+    build(studio).launch(**launch_options(studio, server_name=host, server_port=port))

@@ -1,0 +1,167 @@
+"""A coloured point cloud with boxes and labels, seen from where the camera stood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from PIL import Image
+
+from spacestudio.domain.cloud import PointCloud
+from spacestudio.domain.objects import SceneObject
+from spacestudio.domain.sample import Layer
+from spacestudio.figures.style import ink_on, layer_colors, layout, look, object_colors, scale, short
+
+ColorBy = Literal["photo", "layer", "object"]
+BUDGET = 30_000
+"""Most points sent to Plotly; the full cloud goes to the model view."""
+NAMED = 40
+"""Most objects with a trace of their own; the points of the others share one."""
+BACK = 0.1
+"""How far behind the camera's place the eye stands, as a share of the median distance."""
+FEW = 8
+"""Fewest points an object's box is drawn from."""
+EDGES = (0, 1, 3, 2, 0, 4, 5, 1, None, 5, 7, 3, None, 7, 6, 2, None, 6, 4)
+"""A box's twelve edges as a path over its corners; corner = 4 x + 2 y + z, each 0 low or 1 high; None lifts the pen."""
+
+
+def cloud_figure(
+    cloud: PointCloud,
+    objects: Sequence[SceneObject] = (),
+    color_by: ColorBy = "photo",
+    layers: Sequence[Layer] = (),
+    budget: int = BUDGET,
+    boxes: bool = True,
+    dark: bool = False,
+) -> go.Figure:
+    """At most `budget` points, one trace an object, with its box from the 10th to the 90th percentile of its points.
+
+    Args:
+        cloud: N points in the camera frame.
+        objects: those `cloud.object_index` points at.
+        color_by: "photo" the points' own colours to the nearest of 256, "layer" the object's layer, "object" its own.
+        layers: near to far, for "layer".
+        budget: points drawn; every k-th one, so the choice never changes.
+        boxes: whether to draw them.
+        dark: for a dark page.
+
+    Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`, -1 for none.
+    """
+    step = max(1, -(-len(cloud) // max(1, budget)))
+    shown = cloud[slice(0, None, step)]
+    layer_of = {name: layer.index for layer in layers for name in layer.object_ids} if color_by == "layer" else {}
+    names = [(f"{layer_of[o.id]} · " if o.id in layer_of else "") + short(o.name) for o in objects]
+    own = _own_colors(objects, color_by, layers, dark)
+    palette, color = _quantised(shown.colors) if color_by == "photo" else _by_object(shown, own, look(dark).gap)
+    unit = "m" if cloud.unit == "m" else "relative"
+    data: list[Any] = []
+    labels: list[dict[str, Any]] = []
+    index = np.where(shown.object_index < min(len(objects), NAMED), shown.object_index, -2)
+    for i in (-1, -2, *range(min(len(objects), NAMED))):
+        mine = index == i
+        if mine.any():
+            name = "background" if i == -1 else "other objects" if i == -2 else names[i]
+            data.append(_points(shown[mine], color[mine], palette, name, f"o{i}", " m" if unit == "m" else ""))
+            data[-1].showlegend = i < 0 or not boxes
+    if boxes:
+        for i, name in enumerate(names[:NAMED]):
+            if (corners := box_corners(cloud, i)) is not None:
+                data.append(_box(corners, own[i], name, f"o{i}"))
+                labels.append(_label(corners, own[i], name))
+    title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units, not metres'}"
+    legend = {"itemsizing": "constant", "x": 0.99, "xanchor": "right", "y": 0.98, "bgcolor": look(dark).paper}
+    margin = {"l": 0, "r": 0, "t": 30, "b": 0}
+    scene = _scene(shown, unit, dark) | {"annotations": labels}
+    return go.Figure(data, layout(dark, title, scene=scene, legend=legend, margin=margin, showlegend=bool(objects)))
+
+
+def box_corners(cloud: PointCloud, place: int) -> NDArray[np.float32] | None:
+    """(8, 3) float32 camera frame: the 10-90 % box of one object's points; None when there are hardly any."""
+    own = cloud.points_camera[cloud.object_index == place]
+    own = own[np.isfinite(own).all(1)]
+    if len(own) < FEW:
+        return None
+    ends = np.percentile(own, [10, 90], axis=0).astype(np.float32)
+    corner = np.arange(8)
+    return np.stack((ends[corner >> 2 & 1, 0], ends[corner >> 1 & 1, 1], ends[corner & 1, 2]), 1)
+
+
+def _points(
+    part: PointCloud, color: NDArray[np.uint8], palette: list[str], name: str, group: str, read: str
+) -> go.Scatter3d:
+    x, y, z = (np.ascontiguousarray(v) for v in part.points_camera.T)
+    return go.Scatter3d(
+        x=x, y=z, z=-y, mode="markers", name=name, legendgroup=group, customdata=part.object_index.astype(np.int16),
+        marker={
+            "size": 2, "color": color, "cmin": 0, "cmax": max(1, len(palette) - 1), "showscale": False,
+            "colorscale": scale(palette if len(palette) > 1 else palette * 2),
+        },
+        hovertemplate=f"{name}<br>right %{{x:.2f}}{read}, up %{{z:.2f}}{read}, forward %{{y:.2f}}{read}<extra></extra>",
+    )  # fmt: skip
+
+
+def _box(corners: NDArray[np.float32], color: str, name: str, group: str) -> go.Scatter3d:
+    """Its edges; the entry in the legend that hides and shows the object."""
+    path = np.array([corners[c] if c is not None else (np.nan,) * 3 for c in EDGES], np.float32)
+    x, y, z = (np.ascontiguousarray(v) for v in path.T)
+    return go.Scatter3d(
+        x=x, y=z, z=-y, mode="lines", name=name, legendgroup=group, line={"color": color, "width": 4}, hoverinfo="skip"
+    )
+
+
+def _label(corners: NDArray[np.float32], color: str, name: str) -> dict[str, Any]:
+    """Its name over the middle of its top. Plotly draws text inside the 3D canvas without reading entities, so not there."""
+    x, y, z = float(corners[:, 0].mean()), float(corners[:, 1].min()), float(corners[:, 2].mean())
+    return {
+        "x": x, "y": z, "z": -y, "text": name, "showarrow": False, "yshift": 9, "bgcolor": color, "opacity": 0.85,
+        "borderpad": 1, "font": {"color": ink_on(color), "size": 11},
+    }  # fmt: skip
+
+
+def _own_colors(objects: Sequence[SceneObject], color_by: ColorBy, layers: Sequence[Layer], dark: bool) -> list[str]:
+    """One colour an object: its layer's, or its own."""
+    if color_by != "layer":
+        return list(object_colors([o.id for o in objects]).values())
+    of = {name: c for layer, c in zip(layers, layer_colors(len(layers)), strict=True) for name in layer.object_ids}
+    return [of.get(o.id, look(dark).gap) for o in objects]
+
+
+def _by_object(shown: PointCloud, own: list[str], rest: str) -> tuple[list[str], NDArray[np.uint8]]:
+    """The colours in use, and each point's place among them."""
+    palette = sorted({rest, *own})[:256]
+    places = np.array([palette.index(c) for c in (*own, rest)], np.uint8)
+    index = np.where(shown.object_index < len(own), shown.object_index, -1)
+    return palette, places[index]  # -1 is the last: the rest
+
+
+def _quantised(colors: NDArray[np.uint8]) -> tuple[list[str], NDArray[np.uint8]]:
+    """(N, 3) to at most 256 colours "#rrggbb" and (N,) uint8 places: Pillow's median cut, no dithering."""
+    if not len(colors):
+        return ["#000000"], np.empty(0, np.uint8)
+    strip = Image.fromarray(np.ascontiguousarray(colors)[None])
+    small = strip.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    table = np.array(small.getpalette(), np.uint8).reshape(-1, 3)
+    return ["#{:02x}{:02x}{:02x}".format(*c) for c in table], np.asarray(small, np.uint8)[0]
+
+
+def _scene(shown: PointCloud, unit: str, dark: bool) -> dict[str, Any]:
+    """Axes named and equal; the eye a little behind where the camera stood, looking the way it looked."""
+    style = look(dark)
+    points = shown.points_camera[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
+    low, high = (points.min(0), points.max(0)) if len(points) else (np.zeros(3), np.ones(3))
+    span = np.maximum(high - low, 1e-6)
+    unit_length = float(np.cbrt(span.prod()))  # Plotly's: the box's sides have geometric mean 1 and its middle is the origin
+    away = float(np.median(points[:, 1])) if len(points) else 1.0
+    eye = (np.array([0, -BACK * away, 0]) - (low + high) / 2) / unit_length
+    aim = (np.array([0, away, 0]) - (low + high) / 2) / unit_length
+    pane = {"gridcolor": style.faint, "zeroline": False, "showbackground": False, "nticks": 5, "showspikes": False}
+    words = ("right", "forward", "up")
+    axes = {
+        f"{a}axis": pane | {"title": {"text": f"{w}, {unit}"}, "range": [float(low[k]), float(low[k] + span[k])]}
+        for k, (a, w) in enumerate(zip("xyz", words, strict=True))
+    }
+    camera = {name: dict(zip("xyz", at.tolist(), strict=True)) for name, at in (("eye", eye), ("center", aim))}
+    return axes | {"aspectmode": "data", "camera": camera, "dragmode": "turntable", "uirevision": "keep"}

@@ -1,0 +1,162 @@
+"""What a scene says for certain: its relations looked up by place, trusted or not, and as facts for a question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from spacestudio.domain.graph import Relation
+from spacestudio.qa.scene import Scene
+from spacestudio.qa.words import Names
+from spacestudio.relations.relate import inverse_of
+from spacestudio.relations.words import reversed_relation
+
+WEAK_DEPTH = "estimate without a model"
+DEPTH_FAMILIES = ("depth", "distance")
+
+IMPLIED: Mapping[str, Mapping[str, bool]] = {
+    "left of": {"right of": False},
+    "right of": {"left of": False},
+    "above": {"below": False},
+    "below": {"above": False},
+    "inside": {"surrounding": False},
+    "surrounding": {"inside": False},
+    "overlapping": {"separated": False},
+    "separated": {"overlapping": False},
+    "larger": {"smaller": False},
+    "smaller": {"larger": False},
+    "wider": {"narrower": False},
+    "narrower": {"wider": False},
+    "taller": {"shorter": False},
+    "shorter": {"taller": False},
+    "in front of": {"behind": False, "at the same depth": False},
+    "behind": {"in front of": False, "at the same depth": False},
+    "at the same depth": {},
+    "near": {"far": False},
+    "beside": {"far": False, "near": True},
+    "far": {"near": False, "beside": False},
+    "on": {"under": False},
+    "under": {"on": False},
+}
+"""A true predicate -> what else is then decided of the same ordered pair; nothing else is."""
+
+Table = Mapping[tuple[str, str, str, str], Relation]
+
+
+class Known:
+    """A scene's relations by place, and what its objects are called."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._distrusted, self._depth_source = scene.distrusted, scene.depth_source
+        self.size = scene.width, scene.height
+        self.names = Names(scene.graph.objects, scene.width, scene.height)
+        self.objects = {o.id: o for o in scene.graph.objects}
+        self.table: Table = {r.key: r for r in (*scene.graph, *(r for view in scene.views.values() for r in view))}
+        self._pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        seen: set[tuple[str, str, str, str]] = set()
+        for s, o, family, frame in self.table:
+            a, b = (s, o) if s < o else (o, s)
+            if (place := (a, b, family, frame)) not in seen and a in self.names and b in self.names:
+                seen.add(place)
+                self._pairs.setdefault((family, frame), []).append((a, b))
+
+    def pairs(self, family: str, frame: str) -> Iterator[tuple[str, str]]:
+        """Pairs of named objects, each once, ids in order, about which that family says anything in that frame."""
+        return iter(self._pairs.get((family, frame), ()))
+
+    def trusted(self, subject: str, object_: str, family: str, frame: str) -> bool:
+        """Whether no clash touches that place."""
+        clashes = self._distrusted
+        return (subject, object_, family, frame) not in clashes and (object_, subject, family, frame) not in clashes
+
+    def stored(self, subject: str, object_: str, family: str, frame: str) -> Relation | None:
+        """The relation at that place, from whichever side it is stored; None when the two sides disagree."""
+        return stored(self.table, subject, object_, family, frame)
+
+    def decided(self, subject: str, object_: str, family: str, frame: str) -> Relation | None:
+        """The true or false relation at that place; None when undecided, distrusted or contradicted."""
+        if not self.trusted(subject, object_, family, frame):
+            return None
+        relation = self.stored(subject, object_, family, frame)
+        return relation if relation and relation.verdict != "undecided" else None
+
+    def weak_depth(self) -> list[str]:
+        """The depth's maker, where it has to be named as an assumption."""
+        return [self._depth_source] if WEAK_DEPTH in self._depth_source else []
+
+    def facts(
+        self,
+        objects: Iterable[str],
+        relations: Iterable[Relation] = (),
+        numbers: Mapping[str, Any] | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        assumed: Iterable[str] = (),
+        found: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What an answer rests on, JSON-able; `found` holds what was read off the objects themselves."""
+        relations = list(relations)
+        notes = [*assumed]
+        for r in relations:
+            notes += [str(note) for note in r.evidence.get("assumed", ())]
+            if r.family in DEPTH_FAMILIES or r.frame != "image":
+                notes += self.weak_depth()
+        limits = {r.predicate: finite(r.threshold) for r in relations if r.threshold} | dict(thresholds or {})
+        facts: dict[str, Any] = {
+            "relations": [fact(r) for r in relations],
+            "objects": list(objects),
+            "numbers": dict(numbers or {}),
+            "thresholds": limits,
+            "assumed": list(dict.fromkeys(notes)),
+        }
+        return facts | ({"found": dict(found)} if found else {})
+
+
+_known: WeakKeyDictionary[Scene, Known] = WeakKeyDictionary()
+
+
+def known(scene: Scene) -> Known:
+    """Read once per scene, however many families ask."""
+    found = _known.get(scene)
+    if found is None:
+        found = Known(scene)
+        _known[scene] = found
+    return found
+
+
+def stored(table: Table, subject: str, object_: str, family: str, frame: str) -> Relation | None:
+    """The relation between two objects as said of `subject`, from whichever side it is stored."""
+    here = table.get((subject, object_, family, frame))
+    there = table.get((object_, subject, family, frame))
+    back = reversed_relation(there) if there else None
+    if here and back and (here.predicate, here.verdict) != (back.predicate, back.verdict):
+        return None
+    return here or back
+
+
+def truth(relation: Relation | None, predicate: str) -> bool | None:
+    """Whether the predicate holds, as far as that relation decides it."""
+    if relation is None or relation.verdict == "undecided":
+        return None
+    if relation.predicate == predicate:
+        return relation.verdict == "true"
+    return IMPLIED.get(relation.predicate, {}).get(predicate) if relation.verdict == "true" else None
+
+
+def fact(r: Relation) -> dict[str, Any]:
+    """A relation as it stands in `QAPair.facts`."""
+    return {
+        "subject": r.subject, "predicate": r.predicate, "object": r.object, "family": r.family, "frame": r.frame,
+        "verdict": r.verdict, "margin": finite(r.margin), "threshold": finite(r.threshold), "origin": r.origin,
+    }  # fmt: skip
+
+
+def finite(value: float) -> float:
+    """Six digits after the point; 0 for what is no number."""
+    return round(float(value), 6) if math.isfinite(value) else 0.0
+
+
+def inverse(predicate: str) -> str:
+    """The predicate of the reversed pair; itself for a person's own words."""
+    return inverse_of(predicate) or predicate

@@ -1,0 +1,1 @@
+"""One verb per stage, and `studio.py`, which assembles them over a store."""

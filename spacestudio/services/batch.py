@@ -1,0 +1,224 @@
+"""Many pictures or scenes, without a screen: each becomes a sample folder; a failed one never takes the others with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spacestudio.domain.camera import Camera
+from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.events import Event
+from spacestudio.domain.graph import SpatialGraph
+from spacestudio.domain.sample import EngineRun, Sample
+from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
+from spacestudio.errors import InputError, SpaceStudioError
+from spacestudio.formats.cameras import read_poses
+from spacestudio.formats.coco import CocoFile, read_coco
+from spacestudio.formats.folder import write_sample
+from spacestudio.formats.pictures import read_picture
+from spacestudio.services.begin import Ready, Recipe, from_picture
+from spacestudio.services.derive import Deriver
+from spacestudio.services.imagine import imagine_scene, synthesize
+from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_depth, ready_from
+from spacestudio.services.studio import now
+from spacestudio.store.blobs import MemoryBlobs
+
+log = logging.getLogger(__name__)
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Report:
+    """What a batch did: each sample's folder, and each failed item with its one line."""
+
+    samples: list[tuple[Sample, Path]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, object]:
+        """As the command line prints it."""
+        return {
+            "samples": [
+                {"id": s.id, "folder": str(folder), "engines": {r.stage: r.engine for r in s.provenance}, "warnings": list(s.warnings)}
+                for s, folder in self.samples
+            ],
+            "failed": [{"item": item, "error": error} for item, error in self.failed],
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `analyze` was asked for; each may be empty.
+
+    Attributes:
+        depth: engine name, or a depth file, or a folder of them matched by name.
+        depth_kind: metric, relative or disparity.
+        depth_scale: raw units per metre.
+        camera: fx,fy,cx,cy or a file.
+        poses: a file with one camera-to-world pose per picture, in the pictures' order.
+        objects: engine name or a COCO file.
+        labels: what to look for.
+        masks: engine name.
+    """
+
+    depth: str = "cues"
+    depth_kind: str = ""
+    depth_scale: float | None = None
+    camera: str = ""
+    poses: str = ""
+    objects: str = "proposals"
+    labels: tuple[str, ...] = ()
+    masks: str = "grabcut"
+
+
+def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = lambda line: None) -> Report:
+    """Each picture to a sample folder under `out`.
+
+    Raises:
+        InputError: an option that concerns all pictures can't be used.
+    """
+    SEGMENT[options.masks]
+    pictures = list(pictures_in(items))
+    if not pictures:
+        raise InputError(f"No picture in {', '.join(items)}", ", ".join(sorted(PICTURES)))
+    coco = _coco(options.objects)
+    depth_files = _depth_files(options.depth)
+    poses = _poses(options.poses, len(pictures))
+    report = Report()
+    for number, path in enumerate(pictures, 1):
+        tell(f"{number}/{len(pictures)} {path.name}")
+
+        def one(path: Path = path, number: int = number) -> Sample:
+            picture = read_picture(path, path.name)
+            height, width = picture.rgb.shape[:2]
+            depth, camera, warnings = _depth_and_camera(path, depth_files, options, width, height)
+            objects: str | Ready = options.objects
+            if coco is not None:
+                objects = ready_from(coco, Path(options.objects).name, path.name, width, height)
+            recipe = Recipe(depth, camera, objects, options.labels, options.masks, tuple(warnings))
+            blobs = MemoryBlobs()
+            sample_id, events = from_picture(picture, recipe, blobs)
+            if poses:
+                pose = EngineRun("pose", "file", settings={"T_world_camera": poses[number - 1]})
+                events.append(Event(len(events) + 1, "run", {"stage": pose.stage, "engine": pose.engine, "settings": dict(pose.settings)}))
+            return Deriver(blobs).sample(sample_id, _stamped(events))
+
+        _run(report, str(path), one, out)
+    return report
+
+
+def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> None:
+    try:
+        sample = make()
+        report.samples.append((sample, write_sample(sample, out)))
+    except SpaceStudioError as error:
+        report.failed.append((item, str(error)))
+    except Exception as error:  # a defect of ours must not take the other items with it
+        log.exception("%s failed unexpectedly", item)
+        report.failed.append((item, f"Unexpected {type(error).__name__}: {error}. Please report it."))
+
+
+def _stamped(events: Sequence[Event]) -> list[Event]:
+    time = now()
+    return [Event(e.seq, e.kind, e.payload, e.author, time, e.group) for e in events]
+
+
+def pictures_in(items: Sequence[str]) -> Iterator[Path]:
+    """Files as they are, folders' pictures in order of name."""
+    for item in items:
+        path = Path(item)
+        if path.is_dir():
+            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+        else:
+            yield path
+
+
+def _coco(objects: str) -> CocoFile | None:
+    if objects in DETECT:
+        return None
+    path = Path(objects)
+    if path.suffix.lower() != ".json":
+        raise InputError(f"No object engine or COCO file is called “{objects}”", f"{', '.join(DETECT)}, or a .json file")
+    return read_coco(path)
+
+
+def _depth_files(depth: str) -> list[Path] | None:
+    """The depth files to choose from; None when an engine was named."""
+    path = Path(depth)
+    if depth in DEPTH:
+        return None
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.suffix.lower() in DEPTH_FILES)
+    if path.is_file():
+        return [path]
+    raise InputError(f"No depth engine, file or folder is called “{depth}”", f"{', '.join(DEPTH)}, a depth file, or a folder of them")
+
+
+def _poses(poses: str, count: int) -> list[list[list[float]]]:
+    if not poses:
+        return []
+    read = [[[float(v) for v in row] for row in pose] for pose in read_poses(Path(poses))]
+    if len(read) < count:
+        raise InputError(f"{poses} holds {len(read)} poses for {count} pictures", "one pose per picture, in their order")
+    return read
+
+
+def _depth_and_camera(
+    path: Path, files: list[Path] | None, options: Options, width: int, height: int
+) -> tuple[str | DepthMap, Camera | None, list[str]]:
+    warnings: list[str] = []
+    camera = None
+    if options.camera:
+        camera, notes = camera_from(options.camera, width, height, path.name)
+        warnings += notes
+    if files is None:
+        return options.depth, camera, warnings
+    match = files[0] if Path(options.depth).is_file() else match_depth(path, files)
+    if match is None:
+        raise InputError(f"{path.name} has no depth file in {options.depth}", "a file of the same name", "Rename it, or leave this picture out")
+    depth, notes = depth_from(match, options.depth_kind, options.depth_scale, (width, height))
+    return depth, camera, warnings + list(notes)
+
+
+def synthesize_scenes(
+    graphs: Sequence[tuple[str, SpatialGraph | None, str]] | None,
+    count: int,
+    out: Path,
+    seed: int = 0,
+    language: str = "grammar",
+    image: str = "compositor",
+    candidates: int = 1,
+    tell: Progress = lambda line: None,
+) -> Report:
+    """Each given graph, or `count` scenes of the engine's choice, to a sample folder under `out`.
+
+    Args:
+        graphs: (item name, graph or None, why there is none) as read from a file; None to imagine scenes.
+        seed: scene k uses seed + k.
+        candidates: pictures made per scene; the one with the most verified and fewest failed relations is kept.
+    """
+    LANGUAGE[language], IMAGINE[image]
+    report = Report()
+    items = graphs if graphs is not None else [(f"scene {k + 1} (seed {seed + k})", None, "") for k in range(count)]
+    for number, (item, graph, problem) in enumerate(items):
+        tell(f"{number + 1}/{len(items)} {item}")
+        if graphs is not None and graph is None:
+            report.failed.append((item, problem))
+            continue
+
+        def one(graph: SpatialGraph | None = graph, number: int = number) -> Sample:
+            run = None
+            if graph is None:
+                graph, run = imagine_scene(None, seed + number, language)
+            made = [_scene(graph, run, seed + number, image, k) for k in range(max(1, candidates))]
+            return max(made, key=lambda s: (sum(r.verdict == "true" for r in s.verdicts), -sum(r.verdict == "false" for r in s.verdicts)))
+
+        _run(report, item, one, out)
+    return report
+
+
+def _scene(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, candidate: int) -> Sample:
+    blobs = MemoryBlobs()
+    made = synthesize(graph, blobs, seed + 1009 * candidate, image, run)
+    return Deriver(blobs).sample(made.id, _stamped(made.events))

@@ -1,0 +1,148 @@
+"""The first events of a sample: from a picture, from a layout that was drawn, or from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacestudio.domain.camera import Camera
+from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.events import Event
+from spacestudio.domain.graph import SpatialGraph
+from spacestudio.domain.layout import Layout
+from spacestudio.domain.sample import EngineRun
+from spacestudio.engines.protocols import Detection, Rendered
+from spacestudio.formats.pictures import Picture, sample_id
+from spacestudio.services.estimate import Estimate, estimate, supplied
+from spacestudio.services.find import Found, as_objects, find
+from spacestudio.services.payloads import camera_payload, graph_payload, object_payload, run_payload, to_png
+from spacestudio.store.blobs import Blobs
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Objects that are known beforehand (from a file), with what reading them lost."""
+
+    detections: Sequence[Detection]
+    source: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How a picture is analysed.
+
+    Attributes:
+        depth: name of a depth engine, or a depth map that came in a file.
+        camera: given intrinsics, else the engine's or the assumed one.
+        objects: name of an object engine, or objects that came in a file.
+        labels: what to look for.
+        masks: name of a mask engine.
+        warnings: what reading the inputs lost.
+    """
+
+    depth: str | DepthMap = "cues"
+    camera: Camera | None = None
+    objects: str | Ready = "proposals"
+    labels: tuple[str, ...] = ()
+    masks: str = "grabcut"
+    warnings: tuple[str, ...] = field(default=())
+
+
+def from_picture(picture: Picture, recipe: Recipe, blobs: Blobs) -> tuple[str, list[Event]]:
+    """Run depth and objects over a picture; its sample id and first events."""
+    stem = picture.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    known = [d.box for d in recipe.objects.detections] if isinstance(recipe.objects, Ready) else []
+    made = supplied(recipe.depth) if isinstance(recipe.depth, DepthMap) else estimate(picture.rgb, recipe.depth, known)
+    found = _objects(picture.rgb, made.depth, recipe)
+    warnings = [*picture.warnings, *recipe.warnings]
+    if isinstance(recipe.objects, Ready):
+        warnings += recipe.objects.warnings
+    created = {
+        "name": stem or "image",
+        "image": blobs.put(to_png(picture.rgb)),
+        "width": picture.rgb.shape[1],
+        "height": picture.rgb.shape[0],
+        "input": {"name": picture.name.rsplit("/", 1)[-1], "blob": blobs.put(picture.raw)},
+        "warnings": warnings,
+    }
+    events = [Event(1, "created", created), *depth_events(made, recipe.camera, blobs, 2)]
+    events += object_events(found, len(events) + 1)
+    return sample_id(stem, picture.raw), events
+
+
+def _objects(image: NDArray[np.uint8], depth: DepthMap | None, recipe: Recipe) -> Found:
+    if not isinstance(recipe.objects, Ready):
+        return find(image, depth, recipe.objects, recipe.labels, recipe.masks)
+    objects, mask_run = as_objects(image, depth, recipe.objects.detections, "file", recipe.masks)
+    return Found(objects, EngineRun("objects", "file", settings={"source": recipe.objects.source}), mask_run)
+
+
+def depth_events(
+    made: Estimate, camera: Camera | None, blobs: Blobs, seq: int, group: str = "", author: str = ""
+) -> list[Event]:
+    """The `depth` event of an estimate."""
+    known = camera or made.camera
+    payload: dict[str, Any] = {
+        "run": run_payload(made.run),
+        "camera": camera_payload(known) if known else None,
+        "blob": None,
+    }
+    if made.depth is not None:
+        values = np.where(made.depth.valid, made.depth.values, np.nan).astype(np.float32)
+        payload |= {"blob": blobs.put_array(values), "kind": made.depth.kind, "source": made.depth.source}
+    return [Event(seq, "depth", payload, author, group=group)]
+
+
+def object_events(found: Found, seq: int, group: str = "", author: str = "") -> list[Event]:
+    """The `objects.add` event of what was found."""
+    payload: dict[str, Any] = {"objects": [object_payload(o) for o in found.objects]}
+    if found.run:
+        payload["run"] = run_payload(found.run)
+    if found.mask_run:
+        payload["mask_run"] = run_payload(found.mask_run)
+    return [Event(seq, "objects.add", payload, author, group=group)]
+
+
+def from_render(
+    rendered: Rendered,
+    layout: Layout,
+    asked: SpatialGraph,
+    runs: Sequence[EngineRun],
+    blobs: Blobs,
+    name: str,
+    parent: str | None = None,
+) -> tuple[str, list[Event]]:
+    """The first events of a picture that was made from a layout, with exact objects and depth where the engine knows them."""
+    png = to_png(rendered.image)
+    created = {
+        "name": name, "image": blobs.put(png), "width": layout.width, "height": layout.height, "input": None, "parent": parent,
+        "asked": graph_payload(asked), "scene": asked.scene, "negative_objects": list(asked.negative_objects),
+        "warnings": [*rendered.notes, *layout.notes],
+    }  # fmt: skip
+    run = next(r for r in runs if r.stage == "image")
+    events = [Event(1, "created", created)]
+    events += depth_events(Estimate(rendered.depth, None, EngineRun("depth", run.engine, run.version)), None, blobs, 2)
+    objects = [
+        o.but(
+            label=asked[o.id].label,
+            attributes=asked[o.id].attributes,
+            origin="render",
+            score=rendered.visible.get(o.id, 1.0),
+        )
+        for o in rendered.objects
+        if o.box.area > 0
+    ]
+    events += object_events(Found(tuple(objects), EngineRun("objects", run.engine, run.version), None), 3)
+    events += [Event(4 + k, "run", run_payload(r)) for k, r in enumerate(runs)]
+    return f"{_slug(name)}-{hashlib.sha256(png).hexdigest()[:8]}", events
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return "-".join(part for part in kept.split("-") if part)[:40] or "image"

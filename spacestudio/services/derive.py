@@ -1,0 +1,252 @@
+"""Everything that follows from a sample's state: layers, cloud, graph, views, clashes, questions, target and verdicts.
+
+Nothing here is stored: the same events always give the same sample. A later change re-derives what depends on it;
+what a person set is laid over the measurement and marked, never lost.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.camera import Camera
+from spacestudio.domain.cloud import PointCloud
+from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.events import Event, State, fold
+from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
+from spacestudio.domain.objects import SceneObject
+from spacestudio.domain.qa import QAPair
+from spacestudio.domain.sample import Layer, Sample
+from spacestudio.errors import ImpossibleGraph, LayoutError
+from spacestudio.geometry.layering import layers_of
+from spacestudio.geometry.measure import Measurements, measure, with_depth_stats
+from spacestudio.geometry.unproject import to_cloud
+from spacestudio.qa.ask import ask
+from spacestudio.qa.merge import merge
+from spacestudio.qa.scene import Scene
+from spacestudio.reasoning.consistency import clashes
+from spacestudio.relations.relate import VIEWS, relate, seen_from, with_pins
+from spacestudio.services.arrange import plan
+from spacestudio.services.payloads import from_png, graph_of, object_of, run_of
+from spacestudio.services.verify import verify
+from spacestudio.store.blobs import Blobs
+
+T = TypeVar("T")
+
+
+class Memo:
+    """The last results of a few pure functions, by key."""
+
+    def __init__(self, size: int = 64) -> None:
+        self.size = size
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The kept result, or a fresh one."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            kept: T = self._kept[key]
+            return kept
+        value = make()
+        self._kept[key] = value
+        while len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """Objects in space: with depth stats, measured, layered, and the cloud they are part of."""
+
+    objects: tuple[SceneObject, ...]
+    variants: tuple[Measurements, ...]
+    layers: tuple[Layer, ...]
+    cloud: PointCloud | None
+    graph: SpatialGraph
+
+
+class Deriver:
+    """Samples from events, over a store of pictures and depth maps. Results are kept while their inputs stay the same."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+        self._arrays, self._stages = Memo(24), Memo(48)
+
+    def picture(self, digest: str) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8"""
+        return self._arrays.get(("picture", digest), lambda: from_png(self.blobs.get(digest)))
+
+    def depth(self, p: Mapping[str, Any]) -> DepthMap:
+        """The depth map of a `depth` payload."""
+
+        def load() -> DepthMap:
+            values = self.blobs.get_array(p["blob"]).astype(np.float32)
+            valid = np.isfinite(values)
+            return DepthMap(np.where(valid, values, np.float32(0)), p["kind"], valid, p["source"])
+
+        return self._arrays.get(("depth", p["blob"], p["kind"], p["source"]), load)
+
+    def sample(self, sample_id: str, events: Sequence[Event]) -> Sample:
+        """The sample these events make."""
+        state = fold(events)
+        created = state.created
+        image = self.picture(created["image"])
+        height, width = image.shape[:2]
+        depth, camera = self.depth_and_camera(state, width, height)
+        lifted = self._stages.get(_lift_key(state), lambda: _lift(state, image, depth, camera))
+        graph = with_pins(lifted.graph, state.pins)
+        views = self._stages.get(
+            ("views", _lift_key(state), _frozen(state.pins)),
+            lambda: {view: seen_from(view, lifted.objects, lifted.variants, graph) for view in VIEWS},
+        )
+        found = tuple(clashes(graph)) if state.pins else ()
+        qa = self._questions(state, lifted, graph, views, depth, found, image)
+        asked = target_of(state, graph)
+        layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
+        verdicts = verify(asked, graph, lifted.variants) if asked else ()
+        warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
+        return Sample(
+            sample_id, state.name, image, graph, depth, camera, lifted.cloud, lifted.layers, views, asked, layout, verdicts, qa,
+            state.review, created.get("parent"), tuple(run_of(r) for _, r in sorted(state.runs.items())), tuple(warnings), found,
+            self._input(created), tuple(events), problem,
+        )  # fmt: skip
+
+    def depth_and_camera(self, state: State, width: int, height: int) -> tuple[DepthMap | None, Camera | None]:
+        """What the state says of depth and camera: a person's camera over the file's over the assumed one; a known length makes metres."""
+        depth = self.depth(state.depth) if state.depth and state.depth.get("blob") else None
+        given = state.camera or (state.depth or {}).get("camera")
+        camera = Camera(**given) if given else Camera.assumed(width, height)
+        if depth is not None and state.scale is not None and depth.kind != "metric":
+            scaled = self._arrays.get(
+                ("scaled", state.depth["blob"] if state.depth else "", state.scale),
+                lambda: DepthMap.of(
+                    depth.distance() * np.float32(state.scale), "metric", f"{depth.source}, scaled by a known length"
+                ),
+            )
+            depth = scaled
+        return depth, camera
+
+    def _input(self, created: Mapping[str, Any]) -> tuple[str, bytes] | None:
+        if not created.get("input"):
+            return None
+        return created["input"]["name"], self.blobs.get(created["input"]["blob"])
+
+    def _questions(
+        self,
+        state: State,
+        lifted: Lifted,
+        graph: SpatialGraph,
+        views: Mapping[str, tuple[Relation, ...]],
+        depth: DepthMap | None,
+        found: tuple[tuple[Relation, ...], ...],
+        image: NDArray[np.uint8],
+    ) -> tuple[QAPair, ...]:
+        scene = scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0])
+        derived = self._stages.get(("ask", _lift_key(state), _frozen(state.pins)), lambda: ask(scene))
+        return merge(derived, state.qa_edits, state.qa_status, scene)
+
+    def _planned(
+        self, state: State, graph: SpatialGraph, asked: SpatialGraph, size: tuple[int, int]
+    ) -> tuple[Layout | None, str]:
+        def make() -> tuple[Layout | None, str]:
+            try:
+                return plan(asked, graph, state.wants, size), ""
+            except (ImpossibleGraph, LayoutError) as error:
+                return None, str(error)
+
+        if not state.wants:
+            return None, ""
+        return self._stages.get(("plan", _lift_key(state), _frozen(state.pins), _frozen(vars(state.wants))), make)
+
+
+def scene_of(
+    graph: SpatialGraph,
+    views: Mapping[str, tuple[Relation, ...]],
+    layers: tuple[Layer, ...],
+    depth: DepthMap | None,
+    found: tuple[tuple[Relation, ...], ...],
+    width: int,
+    height: int,
+) -> Scene:
+    """What the question families look at."""
+    distances = {}
+    metric = depth is not None and depth.kind == "metric"
+    for o in graph.objects:
+        if o.depth is not None and depth is not None:
+            raw = np.array([o.depth.p10, o.depth.median, o.depth.p90], np.float32)
+            p10, median, p90 = sorted((raw if metric else depth.to_farness(raw)).tolist())
+            distances[o.id] = (p10, median, p90)
+    distrusted = frozenset(r.key for clash in found for r in clash)
+    return Scene(graph, width, height, views, layers, distances, metric, depth.source if depth else "", distrusted)
+
+
+def target_of(state: State, graph: SpatialGraph) -> SpatialGraph | None:
+    """The graph a new picture should show: this one's objects with the wanted changes, and the wanted relations."""
+    wants = state.wants
+    if not wants:
+        asked = state.created.get("asked")
+        return graph_of(asked) if asked else None
+    objects = []
+    for o in graph.objects:
+        if o.id not in wants.removed:
+            changed = wants.objects.get(o.id)
+            objects.append(o.but(label=changed["label"], attributes=tuple(changed["attributes"])) if changed else o)
+    for object_id, p in wants.objects.items():
+        if object_id not in graph:
+            objects.append(SceneObject(object_id, p["label"], Box(0, 0, 0, 0), tuple(p["attributes"])))
+    known = {o.id for o in objects}
+    relations = [
+        Relation(p["subject"], p["predicate"], p["object"], p["family"], p["frame"], origin="person")
+        for p in wants.relations.values()
+        if p["subject"] in known and p["object"] in known
+    ]
+    return SpatialGraph.of(objects, relations, graph.scene, graph.negative_objects)
+
+
+def _lift_key(state: State) -> Hashable:
+    """What the measured graph depends on."""
+    depth = (state.depth or {}).get("blob"), (state.depth or {}).get("kind"), _frozen((state.depth or {}).get("camera"))
+    return ("lift", state.created["image"], depth, _frozen(state.camera), state.scale, _frozen(state.cuts), _frozen(state.objects),
+            _frozen(state.created.get("negative_objects")))  # fmt: skip
+
+
+def _frozen(value: Any) -> Hashable:
+    """A hashable stand-in for JSON values; masks are compared by their text."""
+    if isinstance(value, Mapping):
+        return tuple((k, _frozen(v)) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(v) for v in value)
+    return value  # type: ignore[no-any-return]
+
+
+def _lift(state: State, image: NDArray[np.uint8], depth: DepthMap | None, camera: Camera | None) -> Lifted:
+    """Objects measured, layered, related, and the cloud."""
+    height, width = image.shape[:2]
+    objects = tuple(object_of(p, width, height) for p in state.objects.values())
+    objects = with_depth_stats(objects, depth)
+    variants = measure(objects, width, height, depth, camera)
+    assumptions = assumed(depth, camera)
+    created = state.created
+    graph = relate(objects, variants, created.get("scene", ""), created.get("negative_objects", ()), assumptions)
+    layers = layers_of(objects, depth, state.cuts) if depth is not None else ()
+    cloud = to_cloud(image, depth, camera, objects) if depth is not None and camera is not None else None
+    return Lifted(objects, variants, layers, cloud, graph)
+
+
+def assumed(depth: DepthMap | None, camera: Camera | None) -> tuple[str, ...]:
+    """What 3D statements rest on, in words."""
+    notes = []
+    if depth is not None and depth.kind != "metric":
+        notes.append("far/near ratio 10")
+    if depth is not None and "without a model" in depth.source:
+        notes.append("depth estimated without a model")
+    if camera is not None and camera.is_assumed:
+        notes.append("60° field of view")
+    return tuple(notes)

@@ -1,0 +1,302 @@
+"""A person's acts on a sample, as events. Each function reads the sample and returns what to append; none changes anything.
+
+*Correct* functions say what the stored picture already shows; *want* functions say what a new picture should show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.events import fold
+from spacestudio.domain.graph import VERDICTS, Relation
+from spacestudio.domain.objects import SceneObject, fresh_id
+from spacestudio.domain.qa import QA_STATUSES, QAPair
+from spacestudio.domain.sample import Sample
+from spacestudio.engines.protocols import Detection
+from spacestudio.errors import InputError, NotFound
+from spacestudio.qa.check import answer_implies
+from spacestudio.relations.relate import family_of
+from spacestudio.services.derive import scene_of
+from spacestudio.services.find import as_objects, segment
+from spacestudio.services.payloads import object_payload, run_payload
+
+Act = tuple[str, dict[str, Any]]
+"""An event to append: kind and payload."""
+
+MAX_LABEL = 60
+MAX_TEXT = 2000
+
+
+def clean_label(text: str) -> str:
+    """A label on one line, 1 to 60 characters.
+
+    Raises:
+        InputError: empty or too long.
+    """
+    label = " ".join(str(text).split())
+    if not 1 <= len(label) <= MAX_LABEL:
+        raise InputError(
+            f"A label of {len(label)} characters", f"1 to {MAX_LABEL} characters", "Type a short name, such as “cup”"
+        )
+    return label
+
+
+def clean_attributes(text: str | Sequence[str]) -> list[str]:
+    """Attributes from "red, ceramic" or a list; at most 8, short, on one line."""
+    parts = text.split(",") if isinstance(text, str) else list(text)
+    return [" ".join(part.split())[:30] for part in parts if part.strip()][:8]
+
+
+def clean_box(xyxy: Sequence[float], sample: Sample) -> Box:
+    """A box inside the picture, at least 2 px wide and high.
+
+    Raises:
+        InputError: smaller, or outside.
+    """
+    corners = [float(v) for v in xyxy]
+    if len(corners) != 4 or not all(math.isfinite(v) for v in corners):
+        raise InputError(f"A box of {corners}", "four finite numbers: x0, y0, x1, y1 in px")
+    box = Box.spanning(*corners).clipped(sample.width, sample.height)
+    if min(box.width, box.height) < 2:
+        raise InputError(
+            f"A box of {box.width:.0f} × {box.height:.0f} px",
+            "at least 2 × 2 px inside the picture",
+            "Draw it again, larger",
+        )
+    return box
+
+
+def _object(sample: Sample, object_id: str) -> SceneObject:
+    if object_id not in sample.graph:
+        raise NotFound(f"There is no object “{object_id}” in this sample", next_step="Choose one from the list")
+    return sample.graph[object_id]
+
+
+def add_object(
+    sample: Sample, label: str, xyxy: Sequence[float], attributes: str | Sequence[str] = (), masks: str = "grabcut"
+) -> list[Act]:
+    """Correct: there is one more object in the picture, in this box; its mask comes from the mask engine."""
+    label, box = clean_label(label), clean_box(xyxy, sample)
+    made, run = segment(sample.image, sample.depth, [box], masks)
+    object_id = fresh_id(label, set(sample.graph.ids) | _ids_ever(sample))
+    o = SceneObject(object_id, label, box, tuple(clean_attributes(attributes)), made[0], None, "person", 1.0)
+    return [("objects.add", {"objects": [object_payload(o)], "mask_run": run_payload(run)})]
+
+
+def _ids_ever(sample: Sample) -> set[str]:
+    """Ids this sample has used, deleted ones too, so that an id never changes its meaning."""
+    return {item["id"] for e in sample.events if e.kind == "objects.add" for item in e.payload["objects"]}
+
+
+def add_detections(sample: Sample, detections: Sequence[Detection], masks: str = "grabcut") -> list[Act]:
+    """Correct: these objects, from a file, are in the picture."""
+    if not detections:
+        return []
+    taken = set(sample.graph.ids) | _ids_ever(sample)
+    objects, run = as_objects(sample.image, sample.depth, detections, "file", masks, taken)
+    payload: dict[str, Any] = {
+        "objects": [object_payload(o) for o in objects],
+        "run": {"stage": "objects", "engine": "file"},
+    }
+    return [("objects.add", payload | ({"mask_run": run_payload(run)} if run else {}))]
+
+
+def edit_object(
+    sample: Sample,
+    object_id: str,
+    label: str | None = None,
+    attributes: str | Sequence[str] | None = None,
+    xyxy: Sequence[float] | None = None,
+    masks: str = "grabcut",
+) -> list[Act]:
+    """Correct: what the object is, or where; a moved box gets a new mask."""
+    o = _object(sample, object_id)
+    change: dict[str, Any] = {"id": object_id}
+    if label is not None and label != o.label:
+        change["label"] = clean_label(label)
+    if attributes is not None:
+        change["attributes"] = clean_attributes(attributes)
+    if xyxy is not None:
+        box = clean_box(xyxy, sample)
+        made, _ = segment(sample.image, sample.depth, [box], masks)
+        moved = object_payload(o.but(box=box, mask=made[0]))
+        change |= {"box_xyxy_px": moved["box_xyxy_px"], "mask": moved["mask"]}
+    if len(change) > 1 and o.origin != "render":
+        change["origin"] = "person"
+    return [("object.edit", change)] if len(change) > 1 else []
+
+
+def delete_object(sample: Sample, object_id: str) -> list[Act]:
+    """Correct: this object is not in the picture."""
+    return [("object.delete", {"id": _object(sample, object_id).id})]
+
+
+def place_of(predicate: str, frame: str | None = None) -> tuple[str, str]:
+    """(family, frame) a predicate is stored under; a person's own words go to "other" in the image frame."""
+    f = family_of(predicate)
+    if f is None:
+        return "other", frame or "image"
+    return f.name, frame if frame in f.frames else f.frames[0]
+
+
+def correct_relation(
+    sample: Sample, subject: str, predicate: str, object_: str, verdict: str = "true", frame: str | None = None
+) -> list[Act]:
+    """Correct: this relation holds (or not, or can't be told) in the picture, whatever was measured."""
+    _object(sample, subject), _object(sample, object_)
+    predicate = clean_label(predicate)
+    if subject == object_:
+        raise InputError(f"A relation of “{subject}” to itself", "two different objects")
+    if verdict not in VERDICTS:
+        raise InputError(f"The verdict “{verdict}”", ", ".join(VERDICTS))
+    family, frame = place_of(predicate, frame)
+    stored = sample.graph.relation(subject, object_, family, frame)
+    measured: Any = None
+    if stored is not None:
+        own = {"predicate": stored.predicate, "margin": stored.margin, "verdict": stored.verdict}
+        measured = stored.evidence.get("measured") if stored.origin == "person" else own
+    payload = {"subject": subject, "predicate": predicate, "object": object_, "family": family, "frame": frame,
+               "verdict": verdict, "measured": measured}  # fmt: skip
+    return [("relation.correct", payload)]
+
+
+def release_relation(sample: Sample, r: Relation) -> list[Act]:
+    """Take a correction back: what is measured counts again."""
+    return [("relation.release", {"subject": r.subject, "object": r.object, "family": r.family, "frame": r.frame})]
+
+
+def want_relation(sample: Sample, subject: str, predicate: str, object_: str) -> list[Act]:
+    """Change: a new picture should show this relation."""
+    known = {o.id for o in (sample.target or sample.graph).objects} | set(sample.graph.ids)
+    for object_id in (subject, object_):
+        if object_id not in known:
+            raise NotFound(f"There is no object “{object_id}” here", next_step="Choose one from the list")
+    if subject == object_:
+        raise InputError(f"A relation of “{subject}” to itself", "two different objects")
+    family, frame = place_of(clean_label(predicate))
+    if family == "other":
+        raise InputError(f"No layout rule knows “{predicate}”", "one of the studio's relations", "Choose one from the list")
+    return [
+        ("want.relation", {"subject": subject, "predicate": predicate, "object": object_, "family": family, "frame": frame})
+    ]
+
+
+def want_object(sample: Sample, label: str, attributes: str | Sequence[str] = (), object_id: str | None = None) -> list[Act]:
+    """Change: a new picture should show one more object, or this one as something else."""
+    label = clean_label(label)
+    taken = set(sample.graph.ids) | _ids_ever(sample) | set((sample.target or sample.graph).ids)
+    return [
+        (
+            "want.object",
+            {"id": object_id or fresh_id(label, taken), "label": label, "attributes": clean_attributes(attributes)},
+        )
+    ]
+
+
+def want_box(sample: Sample, object_id: str, xyxy: Sequence[float]) -> list[Act]:
+    """Change: a new picture should show this object here."""
+    return [("want.box", {"id": object_id, "box_xyxy_px": list(clean_box(xyxy, sample).xyxy)})]
+
+
+def known_height(s: Sample, object_id: str, metres: float) -> list[Act]:
+    """Correct: this object is that tall in reality (its box at its median distance)."""
+    o = _object(s, object_id)
+    if s.depth is None or s.camera is None:
+        raise InputError("This sample has no depth", next_step="Give it a depth map first")
+    state = fold(s.events)
+    if (state.depth or {}).get("kind") == "metric":
+        raise InputError("This depth is in metres already", "a known length for relative depth only")
+    distance = s.depth.distance()
+    inside = distance[o.mask] if o.mask is not None else distance[o.box.slices(s.width, s.height)]
+    z = float(np.nanmedian(inside)) if np.isfinite(inside).any() else 0.0
+    if z <= 0 or o.box.height <= 0:
+        raise InputError(f"“{o.name}” has no valid depth", next_step="Choose another object")
+    units = o.box.height * z / s.camera.fy
+    return [("scale", {"metres_per_unit": (state.scale or 1.0) * metres / units})]
+
+
+def edit_question(sample: Sample, key: str, question: str, answer: str) -> list[Act]:
+    """Correct: the wording or the answer of a question; it keeps its key, and what it rested on is noted."""
+    pair = question_of(sample, key)
+    question, answer = (" ".join(str(t).split())[:MAX_TEXT] for t in (question, answer))
+    if not question or not answer:
+        raise InputError("An empty question or answer", "some text in both", "Reject the question instead to leave it out")
+    if pair.options and answer not in pair.options:
+        raise InputError(f"The answer “{answer}”", " · ".join(pair.options), "Choose one of the options")
+    payload = {
+        "key": key,
+        "family": pair.family,
+        "question": question,
+        "answer": answer,
+        "options": list(pair.options),
+        "facts": dict(pair.facts),
+    }
+    return [("qa.edit", payload)]
+
+
+def implied_correction(sample: Sample, key: str, answer: str) -> tuple[str, str, str, str, str] | None:
+    """The graph correction (subject, predicate, object, frame, verdict) that makes a corrected answer true, if one does."""
+    implied = answer_implies(question_of(sample, key), answer, _scene(sample))
+    return implied if implied is None else (implied[0], implied[1], implied[2], implied[3], implied[4])
+
+
+def _scene(sample: Sample) -> Any:
+    return scene_of(sample.graph, sample.views, sample.layers, sample.depth, sample.clashes, sample.width, sample.height)
+
+
+def judge(sample: Sample, keys: Sequence[str], status: str) -> list[Act]:
+    """Review: accept, reject or flag questions; the text judged is noted, so that a later change shows."""
+    if status not in QA_STATUSES:
+        raise InputError(f"The status “{status}”", ", ".join(QA_STATUSES))
+    chosen = [question_of(sample, key) for key in keys]
+    pairs = {
+        p.key: {
+            "family": p.family,
+            "question": p.question,
+            "answer": p.answer,
+            "options": list(p.options),
+            "facts": dict(p.facts),
+        }
+        for p in chosen
+    }
+    return [("qa.status", {"keys": [p.key for p in chosen], "status": status, "pairs": pairs})] if chosen else []
+
+
+def question_of(sample: Sample, key: str) -> QAPair:
+    """The question of that key.
+
+    Raises:
+        NotFound: it is no longer asked.
+    """
+    found = next((p for p in sample.qa if p.key == key), None)
+    if found is None:
+        raise NotFound("This question is no longer asked", next_step="Choose one from the list")
+    return found
+
+
+def consequences(before: Sample, after: Sample) -> str:
+    """What an edit did elsewhere, in one line: relations, questions and corrections that changed."""
+    parts = []
+    old, new = ({r.key: (r.predicate, r.verdict) for r in s.graph} for s in (before, after))
+    changed = {frozenset(k[:2]) | {k[2], k[3]} for k in old.keys() | new.keys() if old.get(k) != new.get(k)}
+    if changed:
+        parts.append(_counted(len(changed), "relation"))
+    asked, asks = ({p.key: (p.question, p.answer) for p in s.qa} for s in (before, after))
+    if count := sum(asked.get(k) != asks.get(k) for k in asked.keys() | asks.keys()):
+        parts.append(_counted(count, "question"))
+    text = f"{' and '.join(parts)} changed." if parts else ""
+    stale = sum(bool(p.mark) for p in after.qa) + sum(r.evidence.get("pin") == "stale" for r in after.graph)
+    if stale > sum(bool(p.mark) for p in before.qa) + sum(r.evidence.get("pin") == "stale" for r in before.graph):
+        text += " Some corrections no longer match the facts under them: they are marked."
+    if after.clashes and not before.clashes:
+        text += " The graph now contradicts itself: see the Graph tab."
+    return text.strip()
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,158 @@
+"""Samples and their event logs in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, delete, event, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from spacestudio.domain.events import Event
+from spacestudio.errors import NotFound, SpaceStudioError
+from spacestudio.store.schema import EventRow, SampleRow
+
+
+class Moved(SpaceStudioError):
+    """Somebody else appended first; read again and retry."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list of samples shows."""
+
+    id: str
+    name: str
+    review: str
+    parent: str | None
+    events: int
+
+
+class Database:
+    """The event logs. Every call is one transaction; owners never see each other's samples."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        _migrate(self.engine)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with Session(self.engine) as session, session.begin():
+            yield session
+
+    def _row(self, session: Session, project: str, owner: str, sample_id: str) -> SampleRow:
+        row = session.scalar(select(SampleRow).filter_by(project=project, owner=owner, id=sample_id))
+        if row is None:
+            raise NotFound(f"There is no sample “{sample_id}” here", next_step="Open one from the list")
+        return row
+
+    def create(self, project: str, owner: str, sample_id: str, events: Sequence[Event], parent: str | None = None) -> str:
+        """A new sample with its first events; returns its id, numbered when the asked one is taken."""
+        with self._session() as session:
+            name = str(events[0].payload["name"])
+            taken = set(
+                session.scalars(
+                    select(SampleRow.id).where(
+                        SampleRow.project == project,
+                        SampleRow.owner == owner,
+                        SampleRow.id.startswith(sample_id, autoescape=True),
+                    )
+                )
+            )
+            unique, number = sample_id, 2
+            while unique in taken:
+                unique, number = f"{sample_id}-{number}", number + 1
+            row = SampleRow(project=project, owner=owner, id=unique, name=name[:200], parent=parent)
+            session.add(row)
+            session.flush()
+            session.add_all(_event_rows(row.row, events))
+            return unique
+
+    def append(
+        self,
+        project: str,
+        owner: str,
+        sample_id: str,
+        events: Sequence[Event],
+        name: str | None = None,
+        review: str | None = None,
+    ) -> None:
+        """Append events whose `seq` continues the log; `name` and `review` update what lists show.
+
+        Raises:
+            Moved: the log already has an event with that `seq`.
+            NotFound: no such sample.
+        """
+        try:
+            with self._session() as session:
+                row = self._row(session, project, owner, sample_id)
+                row.name = name[:200] if name is not None else row.name
+                row.review = review or row.review
+                session.add_all(_event_rows(row.row, events))
+        except IntegrityError:
+            raise Moved(
+                "This sample was changed in another window", next_step="Your view was refreshed; try again"
+            ) from None
+
+    def events(self, project: str, owner: str, sample_id: str) -> tuple[Event, ...]:
+        """The whole log, in order."""
+        with self._session() as session:
+            row = self._row(session, project, owner, sample_id)
+            rows = session.scalars(select(EventRow).filter_by(sample=row.row).order_by(EventRow.seq))
+            return tuple(Event(r.seq, r.kind, r.payload, r.author, r.time, r.group) for r in rows)
+
+    def samples(self, project: str, owner: str) -> list[Listed]:
+        """All samples of one owner, oldest first."""
+        counts = select(EventRow.sample, func.count().label("n")).group_by(EventRow.sample).subquery()
+        query = (
+            select(SampleRow, counts.c.n)
+            .outerjoin(counts, counts.c.sample == SampleRow.row)
+            .where(SampleRow.project == project, SampleRow.owner == owner)
+            .order_by(SampleRow.row)
+        )
+        with self._session() as session:
+            return [Listed(row.id, row.name, row.review, row.parent, n or 0) for row, n in session.execute(query)]
+
+    def delete(self, project: str, owner: str, sample_id: str) -> None:
+        """Remove a sample and its log."""
+        with self._session() as session:
+            row = self._row(session, project, owner, sample_id)
+            session.execute(delete(EventRow).where(EventRow.sample == row.row))
+            session.delete(row)
+
+
+def _event_rows(sample: int, events: Sequence[Event]) -> list[EventRow]:
+    return [
+        EventRow(sample=sample, seq=e.seq, kind=e.kind, payload=dict(e.payload), author=e.author, time=e.time, group=e.group)
+        for e in events
+    ]
+
+
+def _engine(url: str) -> Engine:
+    """An engine; SQLite waits for other writers and keeps a write-ahead log, so no acknowledged edit is lost."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: object, _: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the database to the newest schema."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,121 @@
+"""Reading this file reads the screen: one page, a header that is always there, tabs in the order of the loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from spacestudio.services.studio import Studio
+from spacestudio.settings import settings
+from spacestudio.ui.frame import Done, Frame, Look, header
+from spacestudio.ui.session import browser_secret, new_visitor, shown
+from spacestudio.ui.tabs.dataset import dataset_tab
+from spacestudio.ui.tabs.depth import depth_tab
+from spacestudio.ui.tabs.graph import graph_tab
+from spacestudio.ui.tabs.image import image_tab
+from spacestudio.ui.tabs.questions import questions_tab
+from spacestudio.ui.tabs.regenerate import regenerate_tab
+from spacestudio.ui.tabs.space import space_tab
+from spacestudio.ui.theme import CSS, theme
+
+TABS = (
+    ("image", "Image", image_tab),
+    ("depth", "Depth & layers", depth_tab),
+    ("space", "3D", space_tab),
+    ("graph", "Graph", graph_tab),
+    ("regenerate", "Regenerate", regenerate_tab),
+    ("questions", "Questions", questions_tab),
+    ("dataset", "Data set", dataset_tab),
+)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The studio's page over a store."""
+    with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
+        visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=browser_secret(studio.data))
+        sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
+        with gr.Row(elem_id="top", elem_classes="top"):
+            gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
+            samples = gr.Dropdown([], label="Sample", elem_id="samples", min_width=180, scale=2)
+            undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
+            redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
+        status = gr.Markdown("Loading…", elem_id="status")
+        frame = Frame(
+            studio,
+            visitor,
+            sample,
+            selected,
+            tab,
+            header({"samples": samples, "status": status, "undo": undo, "redo": redo}),
+        )
+        with gr.Tabs(elem_id="tabs"):
+            for name, title, make in TABS:
+                with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
+                    make(frame)
+                _draw_on_open(frame, opened, name)
+        frame.on(samples.input, lambda look, chosen: Done(chosen or "", ""), [samples])
+        frame.on(undo.click, _step("undo"))
+        frame.on(redo.click, _step("redo"))
+        frame.wire_all()
+        page.load(
+            shown(_arrive(frame)),
+            [visitor, sample],
+            [visitor, tab, *frame.outputs],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    page.queue(max_size=32, default_concurrency_limit=2)
+    return page
+
+
+def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
+    def draw(visitor: Any, sample: Any, selected: Any) -> list[Any]:
+        return [name, *frame.drawn(visitor, sample, selected or "", name)]
+
+    frame.later(
+        lambda: opened.select(
+            shown(draw), [frame.visitor, frame.sample, frame.selected], [frame.tab, *frame.outputs],
+            queue=False, show_progress="hidden", api_visibility="private",
+        )
+    )  # fmt: skip
+
+
+def _step(kind: str) -> Any:
+    def run(look: Look) -> None:
+        if look.sample is not None:
+            getattr(look.studio, kind)(look.visitor, look.sample.id)
+
+    return run
+
+
+def _arrive(frame: Frame) -> Any:
+    """A visitor arrives or reloads: the newest sample is open again."""
+
+    def run(visitor: Any, sample: Any) -> list[Any]:
+        known = visitor if isinstance(visitor, str) and visitor else new_visitor()
+        frame.studio.welcome(known)
+        listed = frame.studio.samples(known)
+        open_id = sample if any(entry.id == sample for entry in listed) else (listed[-1].id if listed else "")
+        return [known, TABS[0][0], *frame.drawn(known, open_id, "", TABS[0][0])]
+
+    return run
+
+
+def launch_options(studio: Studio, **chosen: Any) -> dict[str, Any]:
+    """What `launch` and the tests use: nothing is shown of other visitors, of the machine, or sent to other hosts."""
+    root = Path(__file__).resolve().parents[2]
+    options: dict[str, Any] = {
+        "theme": theme(),
+        "css": CSS,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": [],
+        "show_error": False,
+        "max_file_size": f"{settings().max_upload_mb}mb",
+        "blocked_paths": [str(root), str(studio.data)],
+        "state_session_capacity": 200,
+    }
+    return options | chosen

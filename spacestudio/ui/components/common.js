@@ -1,0 +1,260 @@
+// Shared by both editors. Runs once per editor, inside gr.HTML's js_on_load: `element`, `trigger`, `props`, `watch` are given.
+const NS = "http://www.w3.org/2000/svg";
+const clone = (value) => JSON.parse(JSON.stringify(value));
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const find = (selector) => element.querySelector(selector);
+const svg = find("svg.ed-canvas");
+const uid = Math.random().toString(36).slice(2);
+
+function mk(tag, attributes, parent) {
+  const node = document.createElementNS(NS, tag);
+  set(node, attributes);
+  if (parent) parent.appendChild(node);
+  return node;
+}
+
+// Writes only what changed: most redraws touch few attributes.
+function set(node, attributes) {
+  for (const name in attributes) {
+    const text = String(attributes[name]);
+    if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+  }
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+const short = (text, most) => ([...text].length > most ? [...text].slice(0, most - 1).join("") + "…" : text);
+
+function say(text) {
+  write(find(".ed-say"), text);
+}
+
+// ---- elements reused by key: replacing a pressed or focused element would kill clicks and focus --------------------
+function keyed(parent, build) {
+  const live = new Map();
+  return function (items, update) {
+    const wanted = new Set(items.map((item) => item.id));
+    for (const [id, part] of live) {
+      if (wanted.has(id)) continue;
+      if (part.contains(document.activeElement)) svg.focus({ preventScroll: true });
+      part.remove();
+      live.delete(id);
+    }
+    for (const item of items) {
+      let part = live.get(item.id);
+      if (!part) {
+        part = build(item.id);
+        parent.appendChild(part);
+        live.set(item.id, part);
+      }
+      update(part, item);
+    }
+    return live;
+  };
+}
+
+// Puts elements in this order, moving only when it differs; a moved element loses focus, so give it back.
+function reorder(parent, parts) {
+  if (parts.every((part, i) => parent.children[i] === part)) return;
+  const focused = document.activeElement;
+  parent.append(...parts);
+  if (focused && focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
+// ---- width of a text in pixels ------------------------------------------------------------------------------------
+const ruler = document.createElement("canvas").getContext("2d");
+const widths = new Map();
+function textWidth(text, size, weight) {
+  const key = size + "|" + weight + "|" + text;
+  if (!widths.has(key)) {
+    if (widths.size > 2000) widths.clear();
+    ruler.font = weight + " " + size + "px " + (getComputedStyle(svg).fontFamily || "sans-serif");
+    widths.set(key, ruler.measureText(text).width);
+  }
+  return widths.get(key);
+}
+
+// ---- the view: screen = x, y + k * world ---------------------------------------------------------------------------
+const view = { k: 1, x: 0, y: 0, fitted: true, fitK: 1 };
+const toScreen = (x, y) => ({ x: view.x + view.k * x, y: view.y + view.k * y });
+const toWorld = (x, y) => ({ x: (x - view.x) / view.k, y: (y - view.y) / view.k });
+const canvasSize = () => ({ w: svg.clientWidth || svg.getBoundingClientRect().width, h: svg.clientHeight || svg.getBoundingClientRect().height });
+function pointerAt(ev) {
+  const r = svg.getBoundingClientRect();
+  return { x: ev.clientX - r.left, y: ev.clientY - r.top };
+}
+function fitView(worldW, worldH, padX, padY) {
+  const { w, h } = canvasSize();
+  if (!w || !h) return;                                  // a hidden tab: the ResizeObserver calls again
+  view.k = view.fitK = Math.max(1e-4, Math.min((w - 2 * padX) / worldW, (h - 2 * padY) / worldH));
+  view.x = (w - view.k * worldW) / 2;
+  view.y = (h - view.k * worldH) / 2;
+  view.fitted = true;
+}
+function zoomAt(point, factor) {
+  const k = clamp(view.k * factor, view.fitK * 0.5, view.fitK * 12);
+  view.x = point.x - ((point.x - view.x) / view.k) * k;
+  view.y = point.y - ((point.y - view.y) / view.k) * k;
+  view.k = k;
+  view.fitted = false;
+}
+function zoomCentre(factor) {
+  const { w, h } = canvasSize();
+  zoomAt({ x: w / 2, y: h / 2 }, factor);
+}
+
+// ---- two fingers pan and zoom ------------------------------------------------------------------------------------
+const fingers = new Map();
+function pinch(ev) {                                     // true while two fingers are down
+  if (ev.pointerType !== "touch" || !fingers.has(ev.pointerId)) return false;
+  const before = [...fingers.values()];
+  fingers.set(ev.pointerId, pointerAt(ev));
+  if (fingers.size < 2) return false;
+  const after = [...fingers.values()];
+  const middle = (p) => ({ x: (p[0].x + p[1].x) / 2, y: (p[0].y + p[1].y) / 2 });
+  const spread = (p) => Math.hypot(p[0].x - p[1].x, p[0].y - p[1].y) || 1;
+  view.x += middle(after).x - middle(before).x;
+  view.y += middle(after).y - middle(before).y;
+  zoomAt(middle(after), spread(after) / spread(before));
+  return true;
+}
+for (const name of ["pointerup", "pointercancel"]) svg.addEventListener(name, (ev) => fingers.delete(ev.pointerId));
+svg.addEventListener("pointerdown", (ev) => { if (ev.pointerType === "touch") fingers.set(ev.pointerId, pointerAt(ev)); }, true);
+function capture(ev) {
+  try { svg.setPointerCapture(ev.pointerId); } catch (_) { /* the pointer is already gone */ }
+}
+
+// ---- one drawing per frame ----------------------------------------------------------------------------------------
+let frame = 0;
+function soon(draw) {
+  if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); });
+}
+
+// ---- edits leave one at a time, in order: the next waits for Python's answer to the one before ---------------------
+const PATIENCE = 4000;                                   // ms; without an answer the edit counts as refused
+function makeOutbox(revision, refused) {
+  const waiting = [];
+  let sent = null, timer = 0;
+  function pump() {
+    if (sent || !waiting.length) return;
+    sent = waiting.shift();
+    timer = setTimeout(() => { sent = null; refused(); pump(); }, PATIENCE);
+    trigger("edit", Object.assign({}, sent, { rev: revision() }));
+  }
+  return {
+    push(edit) { waiting.push(edit); pump(); },
+    answered() { clearTimeout(timer); const edit = sent; sent = null; return edit; },
+    pump,
+    waiting,
+    unanswered: () => (sent ? [sent, ...waiting] : [...waiting]),
+    rename(from, to, fields) {                           // Python gave a new thing its real id
+      for (const edit of waiting) for (const field of fields) if (edit[field] === from) edit[field] = to;
+    },
+  };
+}
+
+// Whether the value that just came answers the edit under way. The answer to a pick may carry the same state as before.
+function answersEdit(value, truth) {
+  return value.rev !== truth.rev || value.key !== truth.key || !picks.open();
+}
+function isLate(value, truth) {                          // an older state that arrived after a newer one
+  if (value === BLANK) return false;
+  return value.stamp < truth.stamp || (!!value.key && value.key === truth.key && value.rev < truth.rev);
+}
+
+// ---- picks: an echo of an older pick must not undo a newer one -----------------------------------------------------
+function makePicks() {
+  let mine = [], unanswered = [];
+  return {
+    open() {                                             // takes one pick that still waits for its answer
+      unanswered = unanswered.filter((at) => Date.now() - at < 1500);
+      return unanswered.shift() !== undefined;
+    },
+    send(key, payload) {
+      const now = Date.now();
+      unanswered.push(now);
+      mine = mine.filter((pick) => now - pick.at < 3000).concat({ key, at: now });
+      trigger("pick", payload);
+    },
+    outdated(key) {                                      // true when Python only repeats what the person has left since
+      const i = mine.findIndex((pick) => pick.key === key);
+      if (i < 0 || Date.now() - mine[i].at > 3000) return false;
+      const newer = i < mine.length - 1;
+      mine = mine.slice(i + 1);
+      return newer;
+    },
+  };
+}
+
+// ---- a small popover near a point ----------------------------------------------------------------------------------
+const pop = find(".ed-pop");
+let popDone = null;                                      // called with true when the popover is left without choosing
+function openPop(point, build, done) {
+  closePop();
+  pop.replaceChildren();
+  build(pop);
+  pop.hidden = false;
+  popDone = done || null;
+  const stage = find(".ed-stage").getBoundingClientRect();
+  pop.style.left = clamp(point.x, 4, Math.max(4, stage.width - pop.offsetWidth - 6)) + "px";
+  pop.style.top = clamp(point.y, 4, Math.max(4, stage.height - pop.offsetHeight - 6)) + "px";
+  const field = pop.querySelector("select,input");
+  if (field) field.focus({ preventScroll: true });
+  if (field && field.select) field.select();
+}
+function closePop() {
+  if (pop.hidden) return;
+  const done = popDone;
+  popDone = null;
+  pop.hidden = true;
+  if (done) done();
+}
+// A text field in a popover. Enter or leaving it takes the text, Escape or an empty text gives up.
+// `done(text, byKey)`: after a key the caller may move the focus; after a click elsewhere it must not.
+function askText(point, title, text, listId, done) {
+  const input = document.createElement("input");
+  let over = false;
+  const finish = (value, byKey) => {
+    if (over) return;
+    over = true;
+    popDone = null;
+    pop.hidden = true;
+    done(value, byKey);
+  };
+  input.type = "text";
+  input.value = text;
+  input.maxLength = 60;
+  input.placeholder = title;
+  input.autocomplete = "off";
+  input.setAttribute("aria-label", title);
+  if (listId) input.setAttribute("list", listId);
+  input.addEventListener("keydown", (ev) => {
+    if (!ev.ctrlKey && !ev.metaKey) ev.stopPropagation();
+    if (ev.key !== "Enter" && ev.key !== "Escape") return;
+    ev.preventDefault();
+    finish(ev.key === "Enter" ? tidy(input.value) : "", true);
+  });
+  input.addEventListener("blur", () => finish(tidy(input.value), false));
+  openPop(point, (box) => box.appendChild(input), () => finish(tidy(input.value), false));
+}
+const tidy = (text) => text.replace(/\s+/g, " ").trim();
+
+// ---- toolbar --------------------------------------------------------------------------------------------------------
+function onCommands(commands) {
+  find(".ed-bar").addEventListener("click", (ev) => {
+    const button = ev.target.closest("[data-cmd]");
+    if (button && !button.disabled && commands[button.dataset.cmd]) commands[button.dataset.cmd](button);
+  });
+}
+function enable(name, on) {
+  const button = find("[data-cmd=" + name + "]");
+  if (button && button.disabled === on) button.disabled = !on;
+}
+function showHint() {
+  const hint = find(".ed-hint");
+  write(hint, props.mode_hint || "");
+  hint.hidden = !props.mode_hint;
+}
+

@@ -1,0 +1,206 @@
+"""What all tabs share: the page's ids, the header, and one way to wire an event.
+
+A handler does one thing through a service, then the header and the open tab are drawn anew; the other tabs are drawn
+when they are opened, so every view shows the sample as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from spacestudio.domain.sample import Sample
+from spacestudio.services.judge import consequences
+from spacestudio.services.studio import Studio, can_step
+from spacestudio.ui.session import opened, plain, shown, visitor_of
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a tab draws from: the open sample (None: none yet), the selected object's id, and who looks."""
+
+    studio: Studio
+    visitor: str
+    sample: Sample | None
+    selected: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a handler did: the sample and object to show next ("" keeps them), and one line for the person."""
+
+    sample: str = ""
+    selected: str | None = None
+    note: str = ""
+
+
+@dataclass
+class View:
+    """A tab's outputs and the function that draws them, one value per output."""
+
+    name: str
+    outputs: list[Any]
+    draw: Callable[[Look], Sequence[Any]]
+
+
+@dataclass
+class Frame:
+    """The page."""
+
+    studio: Studio
+    visitor: Any
+    sample: Any
+    selected: Any
+    tab: Any
+    header: View
+    views: dict[str, View] = field(default_factory=dict)
+    _pending: list[Callable[[], object]] = field(default_factory=list)
+
+    def add(self, view: View) -> None:
+        """Make a tab known."""
+        self.views[view.name] = view
+
+    def on(
+        self,
+        listeners: Callable[..., Any] | Sequence[Callable[..., Any]],
+        do: Callable[..., Done | None],
+        inputs: Sequence[Any] = (),
+        *,
+        event_data: bool = False,
+        slow: bool = False,
+        **options: Any,
+    ) -> None:
+        """When any listener fires: `do(look, *inputs)` (with the event first when `event_data`), then draw.
+
+        Args:
+            listeners: such as `button.click`.
+            do: calls one service; returns what to show next.
+            inputs: components whose values it gets.
+            event_data: pass the `gr.EventData` as second argument.
+            slow: queue it with the other long work and show progress.
+            options: passed to the listener.
+        """
+        chosen = [listeners] if callable(listeners) else list(listeners)
+        self.later(lambda: [self._wire(one, do, inputs, event_data, slow, options) for one in chosen])
+
+    def later(self, connect: Callable[[], object]) -> None:
+        """Connect once all tabs are known."""
+        self._pending.append(connect)
+
+    def wire_all(self) -> None:
+        """Connect everything; call once, after the last tab was added."""
+        for connect in self._pending:
+            connect()
+
+    def _wire(
+        self,
+        listener: Callable[..., Any],
+        do: Callable[..., Done | None],
+        inputs: Sequence[Any],
+        event_data: bool,
+        slow: bool,
+        options: dict[str, Any],
+    ) -> None:
+        def run(visitor: Any, sample_id: Any, selected: Any, tab: Any, values: tuple[Any, ...]) -> list[Any]:
+            before = opened(self.studio, visitor, sample_id)
+            look = Look(self.studio, visitor_of(visitor), before, selected or "")
+            done = do(look, *values) or Done()
+            if done.note:
+                gr.Info(done.note, duration=6)
+            next_id = done.sample or (sample_id or "")
+            next_selected = selected if done.selected is None else done.selected
+            after = opened(self.studio, visitor, next_id)
+            if before is not None and after is not None and after.id == before.id and (line := consequences(before, after)):
+                gr.Info(line, duration=6)
+            return self.drawn(visitor, next_id, next_selected or "", tab)
+
+        if event_data:
+
+            def handler(visitor: Any, sample_id: Any, selected: Any, tab: Any, evt: gr.EventData, *values: Any) -> list[Any]:
+                return run(visitor, sample_id, selected, tab, (evt, *values))
+        else:
+
+            def handler(visitor: Any, sample_id: Any, selected: Any, tab: Any, *values: Any) -> list[Any]:  # type: ignore[misc]
+                return run(visitor, sample_id, selected, tab, values)
+
+        settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        settings |= {"concurrency_id": "work", "concurrency_limit": 1} if slow else {"queue": False}
+        if slow:
+            settings |= {"show_progress": "minimal", "show_progress_on": self.header.outputs[1]}
+        listener(
+            shown(handler),
+            [self.visitor, self.sample, self.selected, self.tab, *inputs],
+            self.outputs,
+            **(settings | options),
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything a handler may draw."""
+        return [self.sample, self.selected, *self.header.outputs, *(o for v in self.views.values() for o in v.outputs)]
+
+    def drawn(self, visitor: Any, sample_id: str, selected: str, tab: str) -> list[Any]:
+        """Values for `outputs`: header and open tab drawn, the others left as they are."""
+        sample = opened(self.studio, visitor, sample_id)
+        if (
+            sample is not None
+            and selected
+            and selected not in sample.graph
+            and not (sample.target and selected in sample.target)
+        ):
+            selected = ""
+        look = Look(self.studio, visitor_of(visitor), sample, selected)
+        values = [sample.id if sample else "", selected, *self.header.draw(look)]
+        for view in self.views.values():
+            values += list(view.draw(look)) if view.name == tab else [gr.skip()] * len(view.outputs)
+        return values
+
+
+def header(parts: dict[str, Any]) -> View:
+    """The always visible line: which sample, its status, undo and redo, which engine made what."""
+
+    def draw(look: Look) -> list[Any]:
+        listed = look.studio.samples(look.visitor)
+        names = [(_listed(entry.name, entry.review), entry.id) for entry in listed]
+        s = look.sample
+        undo, redo = can_step(s) if s else (False, False)
+        return [
+            gr.Dropdown(choices=names, value=s.id if s else None),
+            status_line(s),
+            gr.Button(interactive=undo),
+            gr.Button(interactive=redo),
+        ]
+
+    return View("header", [parts["samples"], parts["status"], parts["undo"], parts["redo"]], draw)
+
+
+def _listed(name: str, review: str) -> str:
+    return name if review == "draft" else f"{name} · {review}"
+
+
+def status_line(s: Sample | None) -> str:
+    """Which engine made what, what is assumed, and what to know, as Markdown with all outside text escaped."""
+    if s is None:
+        return "Nothing is open yet. **Drop a picture** below, pick an example, or name a scene."
+    runs = {run.stage: run.engine for run in s.provenance}
+    depth = f"{s.depth.source or runs.get('depth')} ({s.depth.unit})" if s.depth is not None else "none"
+    parts = [
+        f"**{plain(s.name)}** {s.width} × {s.height} px",
+        f"depth: {plain(depth)}",
+        f"objects: {len(s.objects)} by {plain(runs.get('objects', 'hand'))}",
+        f"masks: {plain(runs.get('masks', runs.get('objects', 'none')))}",
+    ]
+    if "image" in runs:
+        parts.append(f"picture: {plain(runs['image'])}")
+    if s.camera is not None and s.camera.is_assumed and s.depth is not None:
+        parts.append("camera: 60° assumed")
+    parts.append("saved")
+    line = " · ".join(parts)
+    if s.clashes:
+        line += f"  \n⚠ The graph contradicts itself in {len(s.clashes)} place{'s' if len(s.clashes) > 1 else ''}: see the Graph tab."
+    if s.warnings:
+        line += "  \n" + "  \n".join(f"Note: {plain(w)}" for w in s.warnings[:4])
+    return line

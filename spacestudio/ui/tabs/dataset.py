@@ -1,0 +1,139 @@
+"""Data set: all samples, and the training files made of them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from spacestudio.errors import InputError
+from spacestudio.formats import FORMATS
+from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.session import shown, visitor_of
+
+FOLDER = "sample-folders"
+
+
+def dataset_tab(frame: Frame) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            table = gr.Dataframe(
+                headers=["#", "name", "objects", "questions", "accepted", "review", "made from", "id"], datatype="str", interactive=False,
+                label="Samples (click to open)", elem_id="samples-table", max_height=360, wrap=True,
+            )  # fmt: skip
+        with gr.Column(scale=1, min_width=260):
+            name = gr.Textbox(label="Name of the open sample", max_length=60, elem_id="sample-name")
+            with gr.Row():
+                rename = gr.Button("Rename", elem_id="sample-rename", min_width=90)
+                delete = gr.Button("Delete", elem_id="sample-delete", variant="stop", min_width=90)
+            review = gr.Radio(
+                ["draft", "accepted", "rejected"], label="Review of the open sample", elem_id="sample-review", value="draft"
+            )
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300):
+            chosen = gr.CheckboxGroup([], label="Samples to export", elem_id="export-samples")
+            form = gr.Dropdown(
+                [(e.label or n, n) for n, e in FORMATS.items()] + [("Sample folders (everything)", FOLDER)],
+                value=next(iter(FORMATS)), label="Format", elem_id="export-format",
+            )  # fmt: skip
+            about = gr.Markdown(elem_id="export-about")
+            export = gr.Button("Export as ZIP", variant="primary", elem_id="export")
+            file = gr.File(label="The export", interactive=False, elem_id="export-file", height=70)
+        with gr.Column(scale=2, min_width=320):
+            rows = gr.Code(
+                label="Rows it would hold",
+                language="json",
+                elem_id="export-preview",
+                interactive=False,
+                lines=12,
+                max_lines=24,
+            )
+    frame.add(View("dataset", [table, name, review, chosen], draw))
+    frame.on(table.select, _open_row, event_data=True)
+    frame.on([rename.click, name.submit], _rename, [name])
+    frame.on(delete.click, _delete)
+    frame.on(review.input, _review, [review])
+    inputs = [frame.visitor, chosen, form]
+    for control in (chosen.change, form.change):
+        control(
+            shown(lambda visitor, ids, name: _preview(frame, visitor, ids, name)), inputs, [about, rows],
+            queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+    export.click(
+        shown(lambda visitor, ids, name: _export(frame, visitor, ids, name)), inputs, file,
+        concurrency_id="work", concurrency_limit=1, api_visibility="private",
+    )  # fmt: skip
+
+
+def draw(look: Look) -> list[Any]:
+    """All samples of this visitor, and what may be exported."""
+    listed = look.studio.samples(look.visitor)
+    rows, choices = [], []
+    for k, entry in enumerate(listed, 1):
+        s = look.studio.open(look.visitor, entry.id)
+        accepted = sum(p.status == "accepted" for p in s.qa)
+        rows.append(
+            [
+                str(k),
+                entry.name,
+                str(len(s.objects)),
+                str(len(s.qa)),
+                str(accepted),
+                entry.review,
+                entry.parent or "",
+                entry.id,
+            ]
+        )
+        choices.append((f"{entry.name} ({entry.id[-8:]})", entry.id))
+    s = look.sample
+    return [
+        rows,
+        s.name if s else "",
+        s.review if s else "draft",
+        gr.update(choices=choices, value=[entry.id for entry in listed]),
+    ]
+
+
+def _open_row(look: Look, evt: gr.EventData) -> Done:
+    return Done(str(evt.row_value[-1]), "")
+
+
+def _rename(look: Look, name: str) -> None:
+    if look.sample is None:
+        raise InputError("No sample is open", next_step="Click one in the table")
+    look.studio.rename(look.visitor, look.sample.id, name)
+
+
+def _delete(look: Look) -> Done:
+    if look.sample is None:
+        raise InputError("No sample is open", next_step="Click one in the table")
+    look.studio.delete(look.visitor, look.sample.id)
+    left = look.studio.samples(look.visitor)
+    return Done(left[-1].id if left else "none", "", "Deleted.")
+
+
+def _review(look: Look, status: str) -> None:
+    if look.sample is None:
+        raise InputError("No sample is open", next_step="Click one in the table")
+    look.studio.act(look.visitor, look.sample.id, lambda s: [("review", {"status": status})])
+
+
+def _preview(frame: Frame, visitor: Any, ids: list[str], name: str) -> tuple[str, str]:
+    if name == FOLDER:
+        return "Everything about each sample, as `analyze` writes it; drop the ZIP in the Image tab to bring it back.", ""
+    if not ids:
+        return FORMATS[name].help, ""
+    rows, count = frame.studio.preview(visitor_of(visitor), ids, name)
+    text = json.dumps(rows, indent=1, ensure_ascii=False)
+    more = f" Showing the first {len(rows)}." if count > len(rows) else ""
+    return f"{FORMATS[name].help} **{count}** rows.{more}", text[:20_000]
+
+
+def _export(frame: Frame, visitor: Any, ids: list[str], name: str) -> str:
+    out = Path(tempfile.mkdtemp(prefix="export-")) / f"space-studio-{name}.zip"
+    frame.studio.publish(visitor_of(visitor), ids, name, out)
+    return str(out)

@@ -1,0 +1,88 @@
+"""Depth & layers: the depth map, the layers from near to far, and where they are cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from spacestudio.domain.events import fold
+from spacestudio.domain.sample import Sample
+from spacestudio.engines import DEPTH
+from spacestudio.errors import InputError
+from spacestudio.figures.depth import depth_figure, depth_image
+from spacestudio.figures.layers import layer_overlay, layer_strip
+from spacestudio.ui.frame import Done, Frame, Look, View
+
+
+def depth_tab(frame: Frame) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column(scale=1, min_width=320):
+            plot = gr.Plot(label="Depth", elem_id="depth-plot")
+        with gr.Column(scale=1, min_width=320):
+            overlay = gr.ImageSlider(
+                label="Picture | depth layers", elem_id="layer-overlay", interactive=False, format="png"
+            )
+    strip = gr.Plot(label="Layers, near to far", elem_id="layer-strip")
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            table = gr.Dataframe(
+                headers=["layer", "from", "to", "objects, nearest first"], datatype="str", interactive=False, label="Layers",
+                elem_id="layers", wrap=True,
+            )  # fmt: skip
+        with gr.Column(scale=1, min_width=260):
+            cuts = gr.Textbox(
+                label="Cuts between layers",
+                info="Shares from 0 nearest to 1 farthest, comma-separated; empty: found by themselves",
+                elem_id="cuts",
+                max_length=100,
+            )
+            cut = gr.Button("Cut here", elem_id="cut")
+            engine = gr.Dropdown(
+                [(e.label, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
+            )
+            again = gr.Button("Measure depth again", elem_id="depth-again")
+    frame.add(View("depth", [plot, overlay, strip, table, cuts], draw))
+    frame.on([cut.click, cuts.submit], _cut, [cuts])
+    frame.on(again.click, _again, [engine], slow=True)
+
+
+def draw(look: Look) -> list[Any]:
+    """All views of depth."""
+    s = look.sample
+    if s is None or s.depth is None:
+        return [None, None, None, [], ""]
+    names = {o.id: o.name for o in s.objects}
+    rows = [
+        [str(layer.index), f"{layer.near:.2f}", f"{layer.far:.2f}", ", ".join(names[i] for i in layer.object_ids)]
+        for layer in s.layers
+    ]
+    state_cuts = _set_cuts(s)
+    overlay = (s.image, layer_overlay(s.image, s.depth, s.layers, s.objects) if s.layers else depth_image(s.depth))
+    return [depth_figure(s.depth), overlay, layer_strip(s.layers, s.objects, s.depth), rows, state_cuts]
+
+
+def _set_cuts(s: Sample) -> str:
+    """The cuts a person set, else nothing."""
+    cuts = fold(s.events).cuts
+    return ", ".join(f"{c:g}" for c in cuts) if cuts else ""
+
+
+def _cut(look: Look, text: str) -> None:
+    if look.sample is None or look.sample.depth is None:
+        raise InputError("There is no depth to cut", next_step="Open a picture first")
+    try:
+        cuts = sorted({float(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        cuts = [-1.0]
+    if any(not 0 < c < 1 for c in cuts) or len(cuts) > 12:
+        raise InputError(f"The cuts “{text}”", "up to 12 numbers between 0 and 1, such as 0.3, 0.6")
+    look.studio.act(look.visitor, look.sample.id, lambda s: [("layers.cut", {"cuts": cuts or None})])
+
+
+def _again(look: Look, engine: str) -> Done:
+    if look.sample is None:
+        raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
+    look.studio.set_depth(look.visitor, look.sample.id, engine)
+    return Done(note="Depth was measured again; what depends on it followed.")

@@ -1,0 +1,126 @@
+"""3D: the cloud, its boxes, and the scale of the scene."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from spacestudio.domain.camera import Camera
+from spacestudio.domain.sample import Sample
+from spacestudio.errors import InputError
+from spacestudio.figures.cloud import cloud_figure
+from spacestudio.formats.ply import write_ply
+from spacestudio.relations.words import statement
+from spacestudio.services import judge
+from spacestudio.services.payloads import camera_payload
+from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.session import must_open, opened, shown, visitor_of
+
+COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
+
+
+def space_tab(frame: Frame) -> None:
+    """Build the tab."""
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            plot = gr.Plot(label="Point cloud", elem_id="cloud")
+        with gr.Column(scale=1, min_width=260):
+            color = gr.Radio(COLORS, value="photo", label="Colour by", elem_id="cloud-color")
+            facts = gr.Markdown(elem_id="cloud-facts")
+            fov = gr.Number(label="Horizontal field of view (degrees)", minimum=1, maximum=179, elem_id="fov")
+            set_fov = gr.Button("Use this field of view", elem_id="set-fov")
+            height = gr.Number(
+                label="Real height of the selected object (m)",
+                minimum=0,
+                elem_id="known-height",
+                info="Makes lengths metric",
+            )
+            set_height = gr.Button("Use this length", elem_id="set-height")
+            view = gr.Radio(
+                [("the left", "left"), ("the back", "back"), ("the right", "right")],
+                value="left",
+                label="Seen from",
+                elem_id="view",
+            )
+            seen = gr.Dataframe(headers=["relation", "verdict"], datatype="str", interactive=False, label="What stands where", elem_id="seen", max_height=260, wrap=True)  # fmt: skip
+    with gr.Accordion("The full cloud", open=False):
+        gr.Markdown("Every point, as the exported binary PLY. It may be large.")
+        load = gr.Button("Open the full cloud", elem_id="full-cloud-open")
+        model = gr.Model3D(label="Full cloud", elem_id="full-cloud", height=420, clear_color=(0.1, 0.1, 0.12, 1.0))
+        file = gr.File(label="cloud.ply", interactive=False, elem_id="full-cloud-file", height=60)
+    frame.add(View("space", [plot, facts, fov, seen, model, file], lambda look: draw(look, "photo", "left")))
+    for source in (color.change, view.change):
+        source(
+            _redraw(frame), [frame.visitor, frame.sample, frame.selected, color, view], [plot, facts, fov, seen, model, file],
+            queue=False, show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
+    load.click(_full(frame), [frame.visitor, frame.sample], [model, file], api_visibility="private", concurrency_id="work")
+    frame.on([set_fov.click, fov.submit], _set_fov, [fov])
+    frame.on([set_height.click, height.submit], _set_height, [height])
+
+
+def _redraw(frame: Frame) -> Any:
+    def run(visitor: Any, sample_id: Any, selected: str, color: str, view: str) -> list[Any]:
+        return draw(Look(frame.studio, visitor_of(visitor), opened(frame.studio, visitor, sample_id), selected), color, view)
+
+    return shown(run)
+
+
+def draw(look: Look, color: str, view: str) -> list[Any]:
+    """Cloud, its facts, and the relations as seen from a viewpoint."""
+    s = look.sample
+    if s is None or s.cloud is None:
+        return [None, "No depth, no cloud." if s else "", None, [], None, None]
+    figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers)
+    names = {o.id: o.name for o in s.objects}
+    rows = [
+        [statement(r, names), r.verdict]
+        for r in s.views.get(view, ())
+        if r.subject < r.object and (not look.selected or look.selected in (r.subject, r.object))
+    ]
+    return [figure, _facts(s), round(s.camera.fov_deg, 1) if s.camera else None, rows[:200], None, None]
+
+
+def _facts(s: Sample) -> str:
+    assert s.cloud is not None and s.camera is not None and s.depth is not None
+    camera = "assumed" if s.camera.is_assumed else s.camera.source
+    lengths = (
+        "Lengths are metres."
+        if s.depth.kind == "metric"
+        else "Lengths are relative: far is assumed to be 10 times as far as near."
+    )
+    return f"**{len(s.cloud):,}** points · camera {camera}, {s.camera.fov_deg:.0f}° across. {lengths}"
+
+
+def _full(frame: Frame) -> Any:
+    def run(visitor: Any, sample_id: Any) -> tuple[str, str]:
+        s = must_open(frame.studio, visitor, sample_id)
+        if s.cloud is None:
+            raise InputError("This sample has no cloud", next_step="Give it a depth map first")
+        path = Path(tempfile.mkdtemp(prefix="cloud-")) / f"{s.id}.ply"
+        write_ply(s.cloud, path)
+        return str(path), str(path)
+
+    return shown(run)
+
+
+def _set_fov(look: Look, fov: float | None) -> Done:
+    s = look.sample
+    if s is None or not fov:
+        raise InputError("No field of view was given", "degrees between 1 and 179")
+    camera = Camera.from_fov(s.width, s.height, float(fov))
+    look.studio.act(look.visitor, s.id, lambda _: [("camera", {"camera": camera_payload(camera)})])
+    return Done(note=f"The camera now sees {fov:g}° across.")
+
+
+def _set_height(look: Look, metres: float | None) -> Done:
+    s = look.sample
+    if s is None or not metres or metres <= 0:
+        raise InputError("No length was given", "the object's real height in metres")
+    if look.selected not in s.graph or s.depth is None or s.camera is None:
+        raise InputError("No object with depth is selected", next_step="Select one in the Image tab first")
+    look.studio.act(look.visitor, s.id, lambda x: judge.known_height(x, look.selected, float(metres)))
+    return Done(note="Lengths are metres now, from the length you gave.")

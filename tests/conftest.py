@@ -1,0 +1,67 @@
+"""Fixtures for all tests. Nothing here reaches the network, and no browser page may."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("GRADIO_TEMP_DIR", tempfile.mkdtemp(prefix="space-studio-test-"))
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests import browser_setup
+
+LOCAL = {"127.0.0.1", "localhost", "::1", ""}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All browser tests run in one worker, so one Chromium serves them."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium; skips where there is none, fails where CI is set."""
+    path = browser_setup.find()
+    if path is None:
+        (pytest.fail if browser_setup.required() else pytest.skip)(browser_setup.missing())
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One Chromium for the whole run."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(browser_setup.ARGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A fresh page, 1400 x 900; a request to another host is refused and fails the test."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    strangers: list[str] = []
+
+    def guard(route: Any) -> None:
+        url = route.request.url
+        if (urlsplit(url).hostname or "") in LOCAL:
+            route.continue_()
+        else:
+            strangers.append(url)
+            route.abort()
+
+    context.route("**/*", guard)
+    yield context.new_page()
+    context.close()
+    assert not strangers, f"the page asked other hosts: {strangers}"
