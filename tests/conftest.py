@@ -14,9 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 
 from tests import browser_setup
 
+# The same 60 examples every time; LAWS=5000 tries that many new ones.
+settings.register_profile(
+    "studio", deadline=None, derandomize="LAWS" not in os.environ, max_examples=int(os.environ.get("LAWS", "60"))
+)
+settings.load_profile("studio")
 LOCAL = {"127.0.0.1", "localhost", "::1", ""}
 
 

@@ -48,7 +48,7 @@ def cloud_figure(
         boxes: whether to draw them.
         dark: for a dark page.
 
-    Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`, -1 for none.
+    Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`; background has none.
     """
     step = max(1, -(-len(cloud) // max(1, budget)))
     shown = cloud[slice(0, None, step)]
@@ -94,7 +94,8 @@ def _points(
 ) -> go.Scatter3d:
     x, y, z = (np.ascontiguousarray(v) for v in part.points_camera.T)
     return go.Scatter3d(
-        x=x, y=z, z=-y, mode="markers", name=name, legendgroup=group, customdata=part.object_index.astype(np.int16),
+        x=x, y=z, z=-y, mode="markers", name=name, legendgroup=group,
+        customdata=None if (part.object_index < 0).all() else part.object_index.astype(np.int16),
         marker={
             "size": 2, "color": color, "cmin": 0, "cmax": max(1, len(palette) - 1), "showscale": False,
             "colorscale": scale(palette if len(palette) > 1 else palette * 2),

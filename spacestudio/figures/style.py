@@ -67,9 +67,10 @@ def rgb(color: str) -> Rgb:
 
 
 def ink_on(color: str) -> str:
-    """Black or white, whichever reads better on `color`."""
-    red, green, blue = rgb(color)
-    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+    """Black or white, whichever has more contrast on `color` (WCAG 2 relative luminance)."""
+    channels = np.array(rgb(color)) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return "#000000" if float(linear @ [0.2126, 0.7152, 0.0722]) > 0.179 else "#ffffff"
 
 
 def object_colors(ids: Sequence[str]) -> dict[str, str]:

@@ -14,5 +14,6 @@ FORMATS = Registry(
         "node-link": Entry("formats.node_link:FORMAT", "networkx node-link graphs, one file a sample.", "networkx node-link"),
         "ply": Entry("formats.ply:FORMAT", "Point clouds, binary PLY with object ids.", "PLY"),
         "imagefolder": Entry("formats.imagefolder:FORMAT", "Hugging Face imagefolder: pictures, captions, boxes.", "imagefolder"),
+        "folders": Entry("formats.folders:FORMAT", "Sample folders: everything about each sample.", "Sample folders (everything)"),
     },
 )  # fmt: skip

@@ -265,8 +265,7 @@ def _polygons(polygons: list[Any], width: int, height: int) -> Mask:
             corners.append(points.tolist())
     if not corners:
         raise ValueError("no polygon has three corners")
-    decoded: NDArray[np.uint8] = rle.decode(rle.merge(rle.frPyObjects(corners, height, width)))  # type: ignore[no-untyped-call]
-    return decoded.astype(bool)
+    return decode_rle(rle.merge(rle.frPyObjects(corners, height, width)))  # type: ignore[no-untyped-call]
 
 
 def decode_rle(code: Any) -> Mask:

@@ -45,6 +45,8 @@ from spacestudio.formats.records import (
 from spacestudio.settings import settings
 
 ACCEPTED = "a sample folder written by analyze, synthesize or export"
+_MARKS = ("sample.json", "graph.json", "events.jsonl")
+"""A folder with one of these is meant as a sample."""
 LAST_STEP = 65534
 """Steps of the 16-bit depth preview; 0 is left for invalid pixels."""
 
@@ -350,12 +352,16 @@ def read_sample(folder: Path) -> Sample:
 def read_samples(path: Path) -> tuple[list[Sample], list[str]]:
     """All samples of a folder in order of name, and one line for each folder that can't be read.
 
-    A folder that is itself a sample gives that one. Hidden folders, half-written ones among them, are passed over.
+    A folder that is itself a sample gives that one; one that holds nothing but another folder is entered. Hidden folders,
+    half-written ones among them, and folders with none of our files are passed over.
     """
     if (path / "sample.json").is_file():
         folders = [path]
     elif path.is_dir():
-        folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+        inside = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
+        folders = [f for f in inside if any((f / mark).exists() for mark in _MARKS)]
+        if not folders and len(inside) == 1:
+            return read_samples(inside[0])
     else:
         return [], [str(FormatError(f"“{path}” is no folder", "a folder of sample folders"))]
     samples: dict[str, Sample] = {}

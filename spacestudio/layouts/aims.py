@@ -45,8 +45,8 @@ def aims(
 ) -> tuple[Aim, ...]:
     """One aim per object.
 
-    Sizes follow the labels' typical sizes, much compressed (square root: a cup beside a car must stay visible), and shrink with
-    distance. Places are spread evenly in an order drawn from the seed, then pushed the way the asked relations want.
+    Sizes follow the labels' typical sizes, much compressed (square root: a cup beside a car must stay visible), and shrink
+    with distance. Places are spread evenly in an order drawn from the seed, then pushed the way the asked relations want.
 
     Args:
         z: distance of each object, nearest 1.
@@ -94,7 +94,8 @@ def aims(
             elif ask.holds and ask.predicate == "far":
                 _push(x, *((a, b) if x[a] < x[b] else (b, a)), 0.5)
     return tuple(
-        Aim(min(max(x[k], wide[k] / 2), 1 - wide[k] / 2), min(max(bottom[k], tall[k]), 0.99), wide[k], tall[k]) for k in range(n)
+        Aim(min(max(x[k], w / 2), 1 - w / 2), min(max(bottom[k], h), 0.99), w, h)
+        for k, (w, h) in enumerate(zip(wide, tall, strict=True))
     )
 
 

@@ -19,8 +19,8 @@ class Ask:
 
     Attributes:
         relation: as it was asked.
-        predicate: left of, above, in front of, at the same depth, inside, overlapping, separated, smaller, narrower, shorter,
-            near, beside, far or on.
+        predicate: left of, above, in front of, at the same depth, inside, overlapping, separated, smaller, narrower,
+            shorter, near, beside, far or on.
         a, b: places of the canonical subject and object.
         frame: `image` or `camera`; what is asked from a side view is turned into the camera's frame.
         holds: asked to be true, or to be false.

@@ -1,15 +1,15 @@
 """Second half of the solver: where the boxes go, once it is known who stands how far away.
 
 Whole-number constraints over a grid of `N` cells a side. With the distances known, every rule of the studio is linear in the
-corners or a choice between linear cases; lengths in 3D are counted in cells at distance 1. Margins exceed the rules' thresholds
-by more than the rounding of a kept box to the grid, so what the model asks, the rules find.
+corners, or a choice between linear cases (areas aside); lengths in 3D are counted in cells at distance 1. Margins exceed the
+rules' thresholds by more than the rounding of a kept box to the grid, so what the model asks, the rules find.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ _DIRECTION = round(direction.THRESHOLD * N) + CLEAR
 _TOPOLOGY = round(topology.THRESHOLD * N) + 2
 _SCALE = math.exp(scale.THRESHOLD)
 _NEAR, _FAR = (distance.NEAR - distance.BAND) * 0.96, (distance.FAR + distance.BAND) * 1.04
+_SHAPES = (1.0, 0.91, 1.1, 0.75, 1.33, 0.5, 2.0, 0.3, 3.3, 0.2, 5.0)
+"""How much of "larger" comes from width rather than height, in the cases tried."""
 _RIM, _OFF = support.CONTACT + support.BAND + 0.07, support.CONTACT - support.BAND - 0.05
 _WIDTH = 2 * math.tan(math.radians(ASSUMED_FOV_DEG) / 2)
 """Width of what the assumed camera sees at distance 1."""
@@ -45,6 +47,9 @@ _WIDTH = 2 * math.tan(math.radians(ASSUMED_FOV_DEG) / 2)
 # Weights of what is wished, orders apart where one comes before the other.
 _DOMINANT, _FIRM, _MOVED, _SHIFT, _RESHAPE = 400_000, 200_000, 6_000, 1, 2
 _LAP, _SIZE, _GROUND, _SPREAD = 40, 4, 2, 1
+
+_LIMIT: Mapping[str, float] = {"possible": 1.0, "stay": 0.6, "apart": 0.15, "overlap": 1.0, "better": 0.02}
+"""Deterministic time each step may take; about seconds on a fast machine."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solved:
-    """Boxes on the grid, which kept ones stayed, and what staying cost; `proven` when nothing better exists."""
+    """Boxes on the grid, which kept ones stayed, and what staying cost."""
 
     boxes: tuple[Cells, ...]
     stayed: frozenset[int]
     cost: int
-    proven: bool
 
 
 class Impossible(Exception):
@@ -114,7 +118,7 @@ class Lin:
         return self * -1.0
 
     def __sub__(self, other: Lin | float) -> Lin:
-        return self + (-other)
+        return self + (other * -1.0)
 
     def __mul__(self, factor: float) -> Lin:
         return Lin({k: v * factor for k, v in self.terms.items()}, self.const * factor)
@@ -123,37 +127,61 @@ class Lin:
 
 
 def solve(problem: Problem) -> Solved:
-    """The best layout found: as little as possible moves, then as little as possible overlaps, then sizes and places as wished.
+    """The best layout found: as little as possible moves, then overlaps; then sizes and places as wished.
 
     Raises:
         Impossible: there is none.
         Unsure: none was found within the limit.
     """
     frozen: dict[int, Cells] = dict(problem.fixed)
-    ceiling: int | None = None
     if not problem.kept:
         try:
-            return _Model(problem, "apart", frozen, strict=True).run(1.5)
+            return _Model(problem, "apart", frozen, hint=_aimed(problem), strict=True).run()
         except (Impossible, Unsure):
             pass
-    first = _Model(problem, "stay", frozen).run(3.0)
-    ceiling = first.cost
+    first = _stay(problem)
     frozen |= {i: first.boxes[i] for i in first.stayed}
     if len(frozen) == len(problem.z):
         return first
-    for mode, limit in (("apart", 0.6), ("overlap", 1.0)):
+    hint = _aimed(problem) | {i: first.boxes[i] for i in problem.kept}
+    modes: tuple[Mode, ...] = ("apart", "overlap")
+    for mode in modes:
         try:
-            best = _Model(problem, mode, frozen, ceiling=ceiling, hint=first.boxes).run(limit)  # type: ignore[arg-type]
-            return Solved(best.boxes, first.stayed | best.stayed, best.cost, best.proven)
+            best = _Model(problem, mode, frozen, ceiling=first.cost, hint=hint).run()
+            return replace(best, stayed=first.stayed | best.stayed)
         except (Impossible, Unsure):
             continue
     return first
 
 
+def _stay(problem: Problem) -> Solved:
+    """As little as possible moves: first only what unmet relations are about, then, if need be, anything."""
+    hint = _aimed(problem) | dict(problem.kept)
+    involved = {i for k, ask in enumerate(problem.asked) if k not in problem.satisfied for i in ask.pair}
+    bystanders = {i: box for i, box in problem.kept.items() if i not in involved}
+    if bystanders:
+        try:
+            found = _Model(problem, "stay", {**problem.fixed, **bystanders}, hint=hint).run()
+            return replace(found, stayed=found.stayed | set(bystanders))
+        except (Impossible, Unsure):
+            pass
+    return _Model(problem, "stay", dict(problem.fixed), hint=hint).run()
+
+
+def _aimed(problem: Problem) -> dict[int, Cells]:
+    """The aims as boxes."""
+    out = {}
+    for i, aim in enumerate(problem.aims):
+        x0, y0 = max(0.0, aim.x - aim.width / 2), max(0.0, aim.bottom - aim.height)
+        x1, y1 = min(1.0, x0 + aim.width), min(1.0, aim.bottom)
+        out[i] = (round(x0 * N), round(y0 * N), round(x1 * N), round(y1 * N))
+    return out
+
+
 def possible(problem: Problem) -> bool:
     """False when proven that what is asked does not fit; nothing soft is looked at."""
     try:
-        _Model(problem, "possible", dict(problem.fixed)).run(1.0)
+        _Model(problem, "possible", dict(problem.fixed), hint=_aimed(problem)).run()
     except Impossible:
         return False
     except Unsure:
@@ -166,7 +194,7 @@ class _Model:
 
     def __init__(
         self, problem: Problem, mode: Mode, frozen: Mapping[int, Cells], ceiling: int | None = None,
-        hint: Sequence[Cells] = (), strict: bool = False,
+        hint: Mapping[int, Cells] | None = None, strict: bool = False,
     ) -> None:  # fmt: skip
         self.p, self.mode, self.frozen, self.strict = problem, mode, frozen, strict
         self.m = cp_model.CpModel()
@@ -174,9 +202,13 @@ class _Model:
         self.costs: list[tuple[int, Lin]] = []
         self.keeps: dict[tuple[int, int], cp_model.IntVar] = {}
         self.areas: dict[int, Lin] = {}
+        self.choices: dict[int, tuple[int, ...]] = {}
         n = len(problem.z)
         self.rank = {i: k for k, i in enumerate(problem.order)}
-        self.x0, self.y0, self.w, self.h = [], [], [], []
+        self.x0: list[Lin] = []
+        self.y0: list[Lin] = []
+        self.w: list[Lin] = []
+        self.h: list[Lin] = []
         for i in range(n):
             for side, extent, low, high in ((self.x0, self.w, 0, 2), (self.y0, self.h, 1, 3)):
                 box = frozen.get(i)
@@ -201,9 +233,10 @@ class _Model:
             if ceiling is not None and wished:
                 self.at_least(self.total(wished) * -1, -ceiling)
             self._wish()
-        for i, box in enumerate(hint):
-            for lin, value in ((self.x0[i], box[0]), (self.y0[i], box[1]), (self.w[i], box[2] - box[0]), (self.h[i], box[3] - box[1])):
-                self.m.add_hint(self.variables[next(iter(lin.terms))], value)
+        for i, box in (hint or {}).items():
+            x0, y0, x1, y1 = box
+            for lin, value in ((self.x0[i], x0), (self.y0[i], y0), (self.w[i], x1 - x0), (self.h[i], y1 - y0)):
+                self.m.add_hint(self.variable(lin), value)
 
     # Building blocks
 
@@ -216,9 +249,15 @@ class _Model:
         self.variables.append(variable)
         return Lin({len(self.variables) - 1: 1.0})
 
-    def literal(self) -> cp_model.IntVar:
-        """A new truth value."""
-        return self.m.new_bool_var("")
+    def variable(self, lin: Lin) -> cp_model.IntVar:
+        """The variable an expression consists of."""
+        return self.variables[next(iter(lin.terms))]
+
+    def literal(self, *about: int) -> cp_model.IntVar:
+        """A new truth value, and the objects it is about."""
+        out = self.m.new_bool_var("")
+        self.choices[out.index] = about
+        return out
 
     def at_least(self, lin: Lin, bound: float, when: Sequence[Any] = ()) -> None:
         """lin >= bound, when all of `when` hold."""
@@ -227,16 +266,17 @@ class _Model:
         factor = 1.0
         if any(v != int(v) for v in (*terms.values(), bound)):
             factor = 20_000 / max(abs(v) for v in terms.values())
-        sum_ = cp_model.LinearExpr.weighted_sum([self.variables[k] for k in terms], [round(v * factor) for v in terms.values()])
-        constraint = self.m.add(sum_ >= math.ceil(bound * factor - 1e-6))
+        weights = [round(v * factor) for v in terms.values()]
+        total = cp_model.LinearExpr.weighted_sum([self.variables[k] for k in terms], weights)
+        constraint = self.m.add(total >= math.ceil(bound * factor - 1e-6))
         if when:
             constraint.only_enforce_if(list(when))
 
-    def one_of(self, cases: Iterable[Sequence[tuple[Lin, float]]], when: Sequence[Any] = ()) -> None:
-        """At least one of the cases, each a set of inequalities (lin, bound)."""
+    def one_of(self, pair: tuple[int, int], cases: Iterable[Sequence[tuple[Lin, float]]], when: Sequence[Any] = ()) -> None:
+        """For a pair of objects at least one of the cases, each a set of inequalities (lin, bound)."""
         chosen = []
         for case in cases:
-            literal = self.literal()
+            literal = self.literal(*pair)
             for lin, bound in case:
                 self.at_least(lin, bound, [literal])
             chosen.append(literal)
@@ -266,9 +306,9 @@ class _Model:
         for i, (a, b, c, d) in self.p.kept.items():
             if i in self.frozen:
                 continue
-            stay = self.stay[i] = self.literal()
+            stay = self.stay[i] = self.literal(i)
             for lin, value in ((self.x0[i], a), (self.y0[i], b), (self.w[i], c - a), (self.h[i], d - b)):
-                self.m.add(self.variables[next(iter(lin.terms))] == value).only_enforce_if(stay)
+                self.m.add(self.variable(lin) == value).only_enforce_if(stay)
             costs.append((_MOVED, Lin({}, 1.0) - self.of(stay)))
             costs.append((_SHIFT, self.size_of(self.x0[i] + self.x1[i] - (a + c))))
             costs.append((2 * _SHIFT, self.size_of(self.y1[i] - d)))
@@ -291,7 +331,7 @@ class _Model:
             return None
         pair = (min(i, j), max(i, j))
         if pair not in self.keeps:
-            both = self.keeps[pair] = self.literal()
+            both = self.keeps[pair] = self.literal(*pair)
             for stay in loose:
                 self.m.add_implication(both, stay)
         return [~self.keeps[pair]]
@@ -314,7 +354,7 @@ class _Model:
         rule(self, ask, when)
         for weight, wish in ((_FIRM, self._firmly(ask)), (_DOMINANT, self._dominantly(ask))):
             if wish is not None and self.mode != "possible":
-                literal = self.literal()
+                literal = self.literal(*ask.pair)
                 wish([literal, *when])
                 if self.strict:
                     self.m.add_bool_or([literal])
@@ -373,8 +413,7 @@ class _Model:
         """Width times height."""
         if i not in self.areas:
             product = self.m.new_int_var(0, N * N, "")
-            w, h = (self.variables[next(iter(lin.terms))] for lin in (self.w[i], self.h[i]))
-            self.m.add_multiplication_equality(product, [w, h])
+            self.m.add_multiplication_equality(product, [self.variable(self.w[i]), self.variable(self.h[i])])
             self.areas[i] = self.of(product)
         return self.areas[i]
 
@@ -388,9 +427,9 @@ class _Model:
     def point(self, i: int, axis: str, share: float) -> Lin:
         """x or y of the point that far across or down object i."""
         z = self.p.z[i]
-        if axis == "x":
-            return (self.x0[i] + self.w[i] * share - N / 2) * z
-        return (self.y0[i] + self.h[i] * share - N / 2) * (z * self.tall)
+        first, extent = (self.x0[i], self.w[i]) if axis == "x" else (self.y0[i], self.h[i])
+        out: Lin = (first + extent * share - N / 2) * (z if axis == "x" else z * self.tall)
+        return out
 
     def depth_gap(self, i: int, j: int) -> float:
         """Difference of the distances."""
@@ -453,6 +492,7 @@ class _Model:
                 hidden, corner = 1 - share, math.sqrt(1 - share)
                 w, h = self.w[far], self.h[far]
                 self.one_of(
+                    (near, far),
                     [
                         [(self.x0[near] - self.x0[far] - w * share, 0)], [(self.x1[far] - self.x1[near] - w * share, 0)],
                         [(self.y0[near] - self.y0[far] - h * share, 0)], [(self.y1[far] - self.y1[near] - h * share, 0)],
@@ -478,10 +518,10 @@ class _Model:
                 if (i in self.frozen and j in self.frozen) or not self._needs_no_overlap(i, j):
                     continue
                 if self.mode == "apart":
-                    self.one_of(self.sides(i, j, GAP))
+                    self.one_of((i, j), self.sides(i, j, GAP))
                 else:
                     lap = self.whole(0, N)
-                    self.one_of([[(lin + lap, 0)] for case in self.sides(i, j, 0) for lin, _ in case])
+                    self.one_of((i, j), [[(lin + lap, 0)] for case in self.sides(i, j, 0) for lin, _ in case])
                     self.costs.append((_LAP, lap))
         for i, aim in enumerate(self.p.aims):
             if i in self.frozen or i in self.p.kept:
@@ -501,42 +541,74 @@ class _Model:
                     self.at_least(over - beyond, 0)
                     self.costs.append((_SIZE, over))
 
-    def run(self, limit: float) -> Solved:
-        """Solve within a deterministic time limit.
+    def run(self) -> Solved:
+        """Solve: first any layout, near what is hinted; then better ones, one object's choices at a time.
+
+        With every "which side" chosen the rest is linear and settled in no time; so are the choices about one object while
+        those among the others stand. "stay" looks at all choices at once: there little is free.
 
         Raises:
             Impossible: there is no solution.
             Unsure: none was found.
         """
-        goal = self.total(self.costs)
-        if goal.terms and self.mode != "possible":
-            terms = {k: round(v) for k, v in goal.terms.items() if v}
-            self.m.minimize(
-                cp_model.LinearExpr.weighted_sum([self.variables[k] for k in terms], list(terms.values())) + round(goal.const)
-            )
+        goal = {k: round(v) for k, v in self.total(self.costs).terms.items() if v} if self.mode != "possible" else {}
+        if self.mode == "stay" and goal:
+            self._minimize(self.m, goal)
+            return self._solved(self._answer(self.m, _LIMIT[self.mode]))
+        values = self._answer(self.m, _LIMIT[self.mode])
+        if goal:
+            free = [i for i in self.p.order if i not in self.frozen]
+            for i in (None, *free):
+                values = self._better(goal, values, i)
+        return self._solved(values)
+
+    def _minimize(self, model: cp_model.CpModel, goal: Mapping[int, int]) -> None:
+        model.minimize(cp_model.LinearExpr.weighted_sum([self.variables[k] for k in goal], list(goal.values())))
+
+    def _better(self, goal: Mapping[int, int], values: Sequence[int], loose: int | None) -> Sequence[int]:
+        """The best layout with all choices as in `values` but those about one object; `values` when none better is found."""
+        model = self.m.clone()
+        for index, about in self.choices.items():
+            if loose not in about:
+                domain = model.proto.variables[index].domain
+                domain.clear()
+                domain.extend([values[index]] * 2)
+        model.clear_hints()
+        for index, value in enumerate(values):
+            model.add_hint(model.get_int_var_from_proto_index(index), value)
+        self._minimize(model, goal)
+        try:
+            return self._answer(model, _LIMIT["better"])
+        except (Impossible, Unsure):
+            return values
+
+    def _answer(self, model: cp_model.CpModel, limit: float) -> Sequence[int]:
+        """The values of all variables, found within a deterministic time limit."""
         solver = cp_model.CpSolver()
         parameters = solver.parameters
         parameters.num_workers = 1
         parameters.random_seed = self.p.seed % (2**31 - 1)
         parameters.max_deterministic_time = limit
-        if self.mode in ("apart", "overlap"):
-            parameters.relative_gap_limit = 0.05
-        status = solver.solve(self.m)
+        parameters.linearization_level = 2
+        status = solver.solve(model)
         if status == cp_model.INFEASIBLE:
             raise Impossible
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise Unsure
+        values: Sequence[int] = list(solver.response_proto.solution)
+        return values
 
+    def _solved(self, values: Sequence[int]) -> Solved:
         def value(lin: Lin) -> int:
-            return solver.value(self.variables[next(iter(lin.terms))])
+            out: int = sum(round(c) * values[self.variables[k].index] for k, c in lin.terms.items())
+            return out + round(lin.const)
 
-        boxes = []
-        for i in range(len(self.p.z)):
-            x, y, w, h = (value(side[i]) for side in (self.x0, self.y0, self.w, self.h))
-            boxes.append((x, y, x + w, y + h))
+        boxes = tuple(
+            (value(x), value(y), value(x) + value(w), value(y) + value(h))
+            for x, y, w, h in zip(self.x0, self.y0, self.w, self.h, strict=True)
+        )
         stayed = frozenset(i for i, box in self.p.kept.items() if boxes[i] == box)
-        cost = round(solver.objective_value) if goal.terms and self.mode == "stay" else 0
-        return Solved(tuple(boxes), stayed, cost, status == cp_model.OPTIMAL)
+        return Solved(boxes, stayed, value(self.total(self.costs)) if self.mode == "stay" else 0)
 
 
 # The studio's rules as inequalities
@@ -548,8 +620,8 @@ def _direction_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) ->
         along, _ = m._offsets(ask)
         if ask.holds or firm:
             m.at_least(along * sign, 2 * _DIRECTION, when)
-            m.one_of(m.sticks_out(ask.a, ask.b, CLEAR), when)
-            m.one_of(m.sticks_out(ask.b, ask.a, CLEAR), when)
+            m.one_of(ask.pair, m.sticks_out(ask.a, ask.b, CLEAR), when)
+            m.one_of(ask.pair, m.sticks_out(ask.b, ask.a, CLEAR), when)
         else:
             m.at_least(-along, 0, when)
         return
@@ -566,24 +638,24 @@ def _inside_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> No
         for inset in m.insets(ask.a, ask.b):
             m.at_least(inset, _TOPOLOGY, when)
     else:
-        m.one_of(m.sticks_out(ask.a, ask.b, _TOPOLOGY if firm else 0), when)
+        m.one_of(ask.pair, m.sticks_out(ask.a, ask.b, _TOPOLOGY if firm else 0), when)
 
 
 def _overlapping_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None:
     if ask.holds:
         for strip in m.strips(ask.a, ask.b):
             m.at_least(strip, _TOPOLOGY, when)
-        m.one_of(m.sticks_out(ask.a, ask.b, CLEAR), when)
-        m.one_of(m.sticks_out(ask.b, ask.a, CLEAR), when)
+        m.one_of(ask.pair, m.sticks_out(ask.a, ask.b, CLEAR), when)
+        m.one_of(ask.pair, m.sticks_out(ask.b, ask.a, CLEAR), when)
         return
     cases = m.sides(ask.a, ask.b, _TOPOLOGY if firm else 0)
     cases += [[(inset, _TOPOLOGY) for inset in m.insets(i, j)] for i, j in ((ask.a, ask.b), (ask.b, ask.a))]
-    m.one_of(cases, when)
+    m.one_of(ask.pair, cases, when)
 
 
 def _separated_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None:
     if ask.holds:
-        m.one_of(m.sides(ask.a, ask.b, _TOPOLOGY), when)
+        m.one_of(ask.pair, m.sides(ask.a, ask.b, _TOPOLOGY), when)
         return
     for strip in m.strips(ask.a, ask.b):
         m.at_least(strip, _TOPOLOGY if firm else 0, when)
@@ -593,7 +665,14 @@ def _scale_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> Non
     small, big = (ask.a, ask.b) if ask.holds else (ask.b, ask.a)
     by_far = ask.holds or firm
     if ask.predicate == "smaller":
-        if by_far:  # (w - 1)(h - 1) of the big one >= 1.1² (w + 1)(h + 1) of the small one
+        if m.mode in ("apart", "overlap"):  # linear cases; where none of them fits, "stay" has found a layout
+            square = _SCALE**2 * 1.002 if by_far else 1.0
+            cases = []
+            for share in _SHAPES:
+                pairs = ((m.w, square**0.5 * share), (m.h, square**0.5 / share))
+                cases.append([(extent[big] - extent[small] * times, 1 + times) for extent, times in pairs])
+            m.one_of(ask.pair, cases, when)
+        elif by_far:  # (w - 1)(h - 1) of the big one >= 1.1² (w + 1)(h + 1) of the small one
             square = _SCALE**2 * 1.002
             left = m.area(big) - m.w[big] - m.h[big] + 1
             m.at_least(left - (m.area(small) + m.w[small] + m.h[small] + 1) * square, 0, when)
@@ -611,12 +690,12 @@ def _near_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None
     if ask.holds:
         m.close(ask.a, ask.b, _NEAR, when)
     else:
-        m.one_of(m.apart(ask.a, ask.b, (distance.NEAR + (distance.BAND if firm else 0)) * 1.04), when)
+        m.one_of(ask.pair, m.apart(ask.a, ask.b, (distance.NEAR + (distance.BAND if firm else 0)) * 1.04), when)
 
 
 def _far_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None:
     if ask.holds:
-        m.one_of(m.apart(ask.a, ask.b, _FAR), when)
+        m.one_of(ask.pair, m.apart(ask.a, ask.b, _FAR), when)
     else:
         m.close(ask.a, ask.b, (distance.FAR - (distance.BAND if firm else 0)) * 0.96, when)
 
@@ -633,12 +712,12 @@ def _beside_rule(m: _Model, ask: Ask, when: list[Any]) -> None:
         for sign in (1, -1):
             case = [(across * sign - size + down * s, 0.0) for size in sizes for s in (1, -1)]
             cases.append(case + [(across * sign - size, away) for size in sizes])
-        m.one_of(cases, when)
+        m.one_of(ask.pair, cases, when)
         return
     cases = m.apart(i, j, distance.NEAR * 1.04)
     cases += [[(down * sign + across * s, 0.0) for s in (1, -1)] for sign in (1, -1)]
     cases.append([(across * s, -away) for s in (1, -1)])
-    m.one_of(cases, when)
+    m.one_of(ask.pair, cases, when)
 
 
 def _on_rule(m: _Model, ask: Ask, when: list[Any]) -> None:
@@ -653,6 +732,7 @@ def _on_rule(m: _Model, ask: Ask, when: list[Any]) -> None:
             m.at_least(strip - m.w[a] * _RIM, 2, when)
         return
     m.one_of(
+        ask.pair,
         [
             [(-meets, reach + CLEAR)], [(m.y1[a] - m.y1[b], CLEAR)],
             [(m.y0[a] + m.y1[a] - m.y0[b] - m.y1[b], CLEAR)],

@@ -1,7 +1,8 @@
 """First half of the solver: who stands how far away.
 
-Levels are whole numbers from 0 (nearest) to `SPAN`, found by CP-SAT: what is asked is hard; soft are that a thing stands where
-it stood, or where its size suggests, that what rests on or in a thing is as far as the thing, and that asked differences are wide.
+Levels are whole numbers from 0 (nearest) to `SPAN`, found by CP-SAT: what is asked is hard; soft are that a thing stands
+where it stood, or where its size suggests, that what rests on or in a thing, or is near it, is as far as the thing, and that
+asked differences are wide.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
@@ -29,9 +31,9 @@ WIDE = 120
 class Curve:
     """How levels become distances.
 
-    `even`: a step counts the same everywhere when the picture's far/near ratio is taken as 3, the case in which differences are
-    smallest; so what is in front stays in front under every assumed ratio. Otherwise equal log steps up to ratio 10, which
-    hold more levels apart.
+    `even`: a step counts the same everywhere when the picture's far/near ratio is taken as 3, the case in which differences
+    are smallest; so what is in front stays in front under every assumed ratio. Otherwise equal log steps up to ratio 10,
+    which hold more levels apart.
     """
 
     even: bool
@@ -42,7 +44,7 @@ class Curve:
         if not self.even:
             return float(FAR_NEAR_RATIO**share)
         low = RATIO_RANGE[0]
-        return 1 + (FAR_NEAR_RATIO - 1) * (low**share - 1) / (low - 1)
+        return float(1 + (FAR_NEAR_RATIO - 1) * (low**share - 1) / (low - 1))
 
     def step(self, ratio: float) -> int:
         """Levels that make one distance at least `ratio` times another, anywhere."""
@@ -66,7 +68,9 @@ class Standing:
     z: tuple[float, ...]
 
 
-def stand(asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], reach: float, seed: int) -> Standing | None:
+def stand(
+    asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], reach: float, seed: int, close: int = 1
+) -> Standing | None:
     """Distances under which every asked depth relation holds; None when there are none.
 
     Args:
@@ -75,9 +79,10 @@ def stand(asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], rea
         order: places whose order nearest first is asked; may be empty.
         reach: largest length of a viewing ray over its depth, in this picture.
         seed: for the solver.
+        close: weight of standing together where nearness is asked.
     """
     for curve in (Curve(True), Curve(False)):
-        levels = _levels(curve, asked, wish, order, reach, seed)
+        levels = _levels(curve, asked, wish, order, reach, seed, close)
         if levels is not None:
             lowest = min(levels, default=0)
             distances = [curve.distance(level - lowest) for level in levels]
@@ -86,7 +91,7 @@ def stand(asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], rea
 
 
 def _levels(
-    curve: Curve, asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], reach: float, seed: int
+    curve: Curve, asked: Sequence[Ask], wish: Sequence[float], order: Sequence[int], reach: float, seed: int, close: int
 ) -> list[int] | None:
     limit = THRESHOLD * SLACK * reach / 2
     apart = curve.step((1 + limit) / (1 - limit))
@@ -109,7 +114,7 @@ def _levels(
 
     for i, share in enumerate(wish):
         distance(level[i] - round(share * SPAN), 1, f"wish{i}")
-    for nearer, farther in zip(order, order[1:], strict=False):
+    for nearer, farther in pairwise(order):
         model.add(level[farther] >= level[nearer] + 1)
     for k, ask in enumerate(asked):
         gap = level[ask.b] - level[ask.a]
@@ -133,8 +138,8 @@ def _levels(
             case "inside", True:
                 distance(gap, 4, f"ask{k}")
                 shortfall(gap, 0, 4, f"ask{k}b")
-            case ("near" | "beside"), True:
-                distance(gap, 3, f"ask{k}")
+            case ("near" | "beside", True) | ("far", False):
+                distance(gap, 3 * close, f"ask{k}")
     model.minimize(sum(cost))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1

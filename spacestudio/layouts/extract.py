@@ -1,7 +1,7 @@
 """Layout -> graph, by the studio's own rules.
 
-A layout has boxes and a distance per object, no pixels: an object is taken as a flat, filled rectangle at its distance, seen by
-the assumed camera. So what the rules say of a layout is what they say of a picture that draws it exactly so.
+A layout has boxes and a distance per object, no pixels: an object is taken as a flat, filled rectangle at its distance, seen
+by the assumed camera. So what the rules say of a layout is what they say of a picture that draws it exactly so.
 """
 
 from __future__ import annotations

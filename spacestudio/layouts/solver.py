@@ -1,8 +1,8 @@
 """Graph -> layout. Hard: what is asked, with the margins of the studio's own rules; the canvas; a least visible share.
 
-Soft, in this order: what is there stays, little overlaps, sizes follow labels, things stand on the ground. First distances are
-settled (`depths`), then boxes (`boxes`). The result is read back with the studio's rules before it is handed out; OR-tools wakes
-only when a layout is made. Same request, same layout.
+Soft, in this order: what is there stays, little overlaps, sizes follow labels, things stand on the ground. First distances
+are settled (`depths`), then boxes (`boxes`). The result is read back with the studio's rules before it is handed out. OR-tools
+wakes only when a layout is made. Same request, same layout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spacestudio.relations.relate import family_of
 from spacestudio.relations.words import statement
 
 if TYPE_CHECKING:
-    from spacestudio.layouts.boxes import Cells, Problem
+    from spacestudio.layouts.boxes import Cells, Problem, Solved
     from spacestudio.layouts.depths import Standing
 
 VISIBLE = 0.5
@@ -127,13 +127,20 @@ class _Task:
         standing = self.standing(self.asked, self.order)
         if standing is None:
             raise self.infeasible()
+        solved: Solved | None = None
         demand = [max(self.r.visible, 0.0)] * len(self.ids)
         for _ in range(3):
             problem = self.problem(self.asked, standing, self.fixed, demand)
             try:
                 solved = solve(problem)
             except Impossible:
-                raise self.infeasible() from None
+                if solved is not None:  # only the stricter demand on visible shares can't be met
+                    break
+                tight = self.standing(self.asked, self.order, tight=True)
+                if tight is None or tight == standing:
+                    raise self.infeasible() from None
+                standing = tight
+                continue
             except Unsure:
                 raise LayoutInfeasible(
                     (), f"No layout of {len(self.ids)} objects and {len(self.asked)} relations was found in time",
@@ -152,12 +159,14 @@ class _Task:
             raise LayoutError(f"The layout found does not show what was asked ({told})", next_step="Try another seed")
         return made
 
-    def standing(self, asked: Sequence[Ask], order: Sequence[int]) -> Standing | None:
-        """Distances for these relations; None when there are none."""
+    def standing(self, asked: Sequence[Ask], order: Sequence[int], tight: bool = False) -> Standing | None:
+        """Distances for these relations; None when there are none. `tight` crowds things where nearness is asked."""
         from spacestudio.layouts.depths import stand
 
-        corner = math.hypot(1, *(s / 2 / Camera.assumed(self.r.width, self.r.height).fx for s in (self.r.width, self.r.height)))
-        return stand(asked, self.wish(order), order, corner, self.r.seed % (2**31 - 1))
+        focal = Camera.assumed(self.r.width, self.r.height).fx
+        corner = math.hypot(1, self.r.width / 2 / focal, self.r.height / 2 / focal)
+        wish = [share * 0.2 if tight else share for share in self.wish(order)]
+        return stand(asked, wish, order, corner, self.r.seed % (2**31 - 1), 8 if tight else 1)
 
     def wish(self, order: Sequence[int]) -> list[float]:
         """Where each object would like to stand in depth, 0 nearest to 1 farthest.
@@ -197,8 +206,9 @@ class _Task:
         wishes: tuple[Aim, ...] = aims(
             self.r.graph.objects, asked, standing.z, self.r.sizes, self.r.width / self.r.height, self.r.seed
         )
+        satisfied = self._satisfied(asked, standing, held | dict(fixed))
         return Problem(
-            self.r.width, self.r.height, asked, self._satisfied(asked, standing, held | dict(fixed)), standing.order, standing.z,
+            self.r.width, self.r.height, asked, satisfied, standing.order, standing.z,
             {k: self._cells(box) for k, box in held.items()}, {k: self._cells(box) for k, box in fixed.items()},
             wishes, tuple(visible), self.r.seed,
         )  # fmt: skip
@@ -266,11 +276,14 @@ class _Task:
             asked = tuple(m for m in members if isinstance(m, Ask))
             order = self.order if "order" in members else ()
             fixed = {k: box for k, box in self.fixed.items() if k in members}
-            standing = self.standing(asked, order)
-            if standing is None:
-                return False
-            bare = replace(self.problem(asked, standing, fixed, [self.r.visible] * len(self.ids)), kept={})
-            return possible(bare)
+            for tight in (False, True):
+                standing = self.standing(asked, order, tight)
+                if standing is None:
+                    return False
+                problem = self.problem(asked, standing, fixed, [self.r.visible] * len(self.ids))
+                if possible(replace(problem, kept={})):
+                    return True
+            return False
 
         members: list[object] = [*(["order"] if self.order else []), *self.fixed, *self.asked]
         core = _irreducible(members, fits)

@@ -129,10 +129,10 @@ def stored(table: Table, subject: str, object_: str, family: str, frame: str) ->
     """The relation between two objects as said of `subject`, from whichever side it is stored."""
     here = table.get((subject, object_, family, frame))
     there = table.get((object_, subject, family, frame))
-    back = reversed_relation(there) if there else None
-    if here and back and (here.predicate, here.verdict) != (back.predicate, back.verdict):
-        return None
-    return here or back
+    if here is None or there is None:
+        return here or (reversed_relation(there) if there else None)
+    agree = here.verdict == there.verdict and inverse_of(here.predicate) in (there.predicate, None)
+    return here if agree else None
 
 
 def truth(relation: Relation | None, predicate: str) -> bool | None:

@@ -67,7 +67,7 @@ def clean(text: str) -> str:
 @lru_cache(maxsize=4096)
 def label_of(text: str) -> str:
     """A label ready for a sentence: one line, no leading article; "" for what was never named ("", "object", "region 3")."""
-    label = re.sub(r"^(a|an|the)\s+(?=\S)", "", clean(text), flags=re.IGNORECASE)
+    label = re.sub(r"^(a|an|the) (?=[a-z]{2})", "", clean(text), flags=re.IGNORECASE)
     return "" if _UNNAMED.fullmatch(label) else label
 
 

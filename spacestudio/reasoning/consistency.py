@@ -2,15 +2,16 @@
 
 A relation with verdict "true" asserts, "false" asserts the opposite, "undecided" nothing. What is asserted:
 
-- order: "left of" puts one centre strictly before the other on an axis of its frame; "not left of" puts it at or after. So do
-  above/below, in front of/behind, larger/smaller, wider/narrower, taller/shorter. "on" also means above, "inside" smaller,
-  narrower and shorter. A thing both narrower and shorter is smaller. Views from the side turn into the camera's frame.
+- order: "left of" puts one centre strictly before the other on an axis of its frame; "not left of" puts it at or after.
+  So do above/below, in front of/behind, larger/smaller, wider/narrower, taller/shorter. "on" also means above, "inside"
+  smaller, narrower and shorter. A thing narrower and shorter is smaller. Side views turn into the camera's frame.
 - "at the same depth" is equality when somebody says so. Measured, it has a tolerance and orders nothing.
-- topology: inside, surrounding, overlapping (partly) and separated exclude each other; what is inside a thing shares its separations.
-- distance: far excludes near and beside; beside is near. Said (not measured) far also excludes touching: on, under, inside.
+- topology: inside, surrounding, overlapping (partly) and separated exclude each other; what is inside a thing is separated
+  from all the thing is separated from.
+- distance: far excludes near and beside; beside is near. Said (not measured) far also excludes on, under and inside.
 
-So a measured graph never clashes with itself; a person's corrections, and written graphs, may. A clash is found as a shortest cycle
-with a strict step, or as an exclusive pair, and is irreducible: without any one of its members the rest is possible.
+So a measured graph never clashes with itself; a person's corrections, and written graphs, may. A clash is found as a shortest
+cycle with a strict step, or as an exclusive pair, and is irreducible: without any one of its members the rest is possible.
 """
 
 from __future__ import annotations
@@ -50,8 +51,7 @@ _SYMMETRIC = ("at the same depth", "overlapping", "separated", "near", "beside",
 
 _PREDICATE = {axis: predicate for predicate, (axis, first) in _BEFORE.items() if first}
 
-_OPPOSITE = {"at the same depth": None, "overlapping": "separated", "separated": "overlapping", "near": "far", "beside": "far",
-             "far": "near"}  # fmt: skip
+_OPPOSITE = {"overlapping": "separated", "separated": "overlapping", "near": "far", "beside": "far", "far": "near"}
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Repair:
 
 
 class _Row(NamedTuple):
-    """A relation in canonical form: objects by place, `a` the subject of the canonical predicate."""
+    """A relation in canonical form: its place among the relations; objects by place, `a` the canonical predicate's subject."""
 
-    index: int
+    number: int
     predicate: str
     a: int
     b: int
@@ -103,8 +103,8 @@ class _Order:
 def clashes(graph: SpatialGraph, negative: bool = True) -> tuple[tuple[Relation, ...], ...]:
     """Irreducible sets of relations that can't hold together, shortest first; empty when the graph is possible.
 
-    Every set reported is impossible; a graph that is impossible gets at least one, and of several the shortest found come first
-    (at most `MAX_CLASHES`). Same graph, same answer.
+    Every set reported is impossible, and of several the shortest found come first (at most `MAX_CLASHES`). Same graph, same
+    answer.
 
     Args:
         negative: False leaves out relations with verdict "false".
@@ -114,7 +114,7 @@ def clashes(graph: SpatialGraph, negative: bool = True) -> tuple[tuple[Relation,
     ordered = sorted(found, key=lambda members: (len(members), sorted(members)))[:MAX_CLASHES]
     if not ordered:
         return ()
-    by_index, relations = {row.index: row for row in rows}, graph.relations
+    by_index, relations = {row.number: row for row in rows}, graph.relations
     return tuple(tuple(relations[i] for i in _told(members, by_index)) for members in ordered)
 
 
@@ -125,7 +125,11 @@ def first_clash(graph: SpatialGraph) -> tuple[Relation, ...]:
 
 
 def explain(clash: Iterable[Relation], names: Mapping[str, str]) -> str:
-    """One sentence: "cup is left of plate, plate is left of lamp and lamp is left of cup can't all hold." `names`: id -> noun."""
+    """One sentence: "cup is left of plate, plate is left of lamp and lamp is left of cup can't all hold."
+
+    Args:
+        names: id -> what to call the object.
+    """
     parts = [statement(r, names) for r in clash]
     if not parts:
         return "These relations can hold together."
@@ -142,8 +146,9 @@ def repairs(clash: tuple[Relation, ...], names: Mapping[str, str] | None = None)
     for k, r in enumerate(clash):
         flipped = _flipped(r)
         if flipped and not _impossible((*clash[:k], flipped, *clash[k + 1 :])):
-            flips.append(Repair("flip", r, f"Say “{statement(flipped, names)}” instead of “{statement(r, names)}”.", flipped))
-    return tuple(repair for repair in drops if not _impossible([r for r in clash if r is not repair.relation])) + tuple(flips)
+            words = f"Say “{statement(flipped, names)}” instead of “{statement(r, names)}”."
+            flips.append(Repair("flip", r, words, flipped))
+    return tuple(d for d in drops if not _impossible([r for r in clash if r is not d.relation])) + tuple(flips)
 
 
 def absent_clashes(graph: SpatialGraph) -> tuple[str, ...]:
@@ -199,8 +204,8 @@ def reduced(graph: SpatialGraph) -> SpatialGraph:
     seen: dict[tuple[str, int, int, Frame, bool], int] = {}
     for row in rows:
         key = (row.predicate, row.a, row.b, row.frame, row.holds)
-        if relations[row.index].predicate in _BEFORE and seen.setdefault(key, row.index) != row.index:
-            drop.add(row.index)
+        if relations[row.number].predicate in _BEFORE and seen.setdefault(key, row.number) != row.number:
+            drop.add(row.number)
     for (frame, axis), order in _orders(rows, n):
         strict, any_ = order.edges(n)
         beyond = _strictly_beyond(strict, any_)
@@ -208,10 +213,10 @@ def reduced(graph: SpatialGraph) -> SpatialGraph:
             continue
         level = _closure(any_) & _closure(any_).T
         for row in rows:
-            if row.holds and row.index not in drop and row.predicate == _PREDICATE[axis] and row.frame == frame:
+            if row.holds and row.number not in drop and row.predicate == _PREDICATE[axis] and row.frame == frame:
                 through = beyond[row.a] & beyond[:, row.b] & ~level[row.a] & ~level[row.b]
                 if through.any():
-                    drop.add(row.index)
+                    drop.add(row.number)
     return graph.but(relations=[r for i, r in enumerate(relations) if i not in drop])
 
 
@@ -258,14 +263,14 @@ def _placed(predicate: str, frame: Frame) -> tuple[str, Frame, bool] | None:
 
 
 def _orders(rows: Iterable[_Row], n: int) -> Iterator[tuple[Axis, _Order]]:
-    """The orders asserted, axis by axis; an edge remembers the relations it comes from, the first stated where several do."""
+    """The orders asserted, axis by axis; an edge remembers the relations it comes from, the first stated of several."""
     orders: dict[Axis, _Order] = {}
 
     def order(frame: Frame, axis: str) -> _Order:
         return orders.setdefault((frame, axis), _Order())
 
     for row in rows:
-        own, pair, reverse = frozenset((row.index,)), (row.a, row.b), (row.b, row.a)
+        own, pair, reverse = frozenset((row.number,)), (row.a, row.b), (row.b, row.a)
         if row.predicate in _BEFORE:
             here = order(row.frame, _BEFORE[row.predicate][0])
             if row.holds:
@@ -275,7 +280,7 @@ def _orders(rows: Iterable[_Row], n: int) -> Iterator[tuple[Axis, _Order]]:
         elif row.predicate == "at the same depth":
             here = order(row.frame, "z")
             if not row.holds:
-                here.apart.setdefault(pair, row.index)
+                here.apart.setdefault(pair, row.number)
             elif not row.measured:
                 here.weak.setdefault(pair, own)
                 here.weak.setdefault(reverse, own)
@@ -314,7 +319,7 @@ def _containment(rows: Iterable[_Row]) -> _Order:
     order = _Order()
     for row in rows:
         if row.predicate == "inside" and row.holds:
-            order.strict.setdefault((row.a, row.b), frozenset((row.index,)))
+            order.strict.setdefault((row.a, row.b), frozenset((row.number,)))
     return order
 
 
@@ -331,7 +336,7 @@ def _contradicted(rows: Iterable[_Row]) -> Iterator[frozenset[int]]:
     """The same said to be true and false."""
     said: dict[tuple[str, int, int, Frame], dict[bool, int]] = {}
     for row in rows:
-        said.setdefault((row.predicate, row.a, row.b, row.frame), {}).setdefault(row.holds, row.index)
+        said.setdefault((row.predicate, row.a, row.b, row.frame), {}).setdefault(row.holds, row.number)
     for verdicts in said.values():
         if len(verdicts) == 2:
             yield frozenset(verdicts.values())
@@ -356,7 +361,7 @@ def _cycles(order: _Order, n: int) -> Iterator[frozenset[int]]:
 
 
 def _topology(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
-    """Exclusive pairs, carried along containment: what is inside a thing is separated from all the thing is separated from."""
+    """Exclusive pairs, carried along containment: what is inside a thing is separated from all the thing is."""
     kinds: dict[tuple[str, bool], list[_Row]] = {}
     for row in rows:
         if row.predicate in ("inside", "overlapping", "separated"):
@@ -366,7 +371,7 @@ def _topology(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
     inside = _closure(within.edges(n)[1]) | np.eye(n, dtype=bool)
     lapping: dict[Pair, int] = {}
     for row in kinds.get(("overlapping", True), ()):
-        lapping.setdefault((row.a, row.b), row.index)
+        lapping.setdefault((row.a, row.b), row.number)
 
     def chains(*pairs: Pair) -> frozenset[int]:
         parts = [_path(table, a, b) or frozenset() for a, b in pairs if a != b]
@@ -383,7 +388,7 @@ def _topology(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
         for row in kinds.get(("separated", True), ()):
             for a, b in ((row.a, row.b), (row.b, row.a)):
                 if inside[p, a] and inside[q, b]:
-                    yield chains((p, a), (q, b)) | {row.index}
+                    yield chains((p, a), (q, b)) | {row.number}
 
     for p in np.flatnonzero(apart.diagonal()).tolist():
         yield from parted(p, p)
@@ -395,10 +400,10 @@ def _topology(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
             yield from (why | {index} for why in parted(p, q))
     for row in kinds.get(("inside", False), ()):
         if inside[row.a, row.b]:
-            yield chains((row.a, row.b)) | {row.index}
+            yield chains((row.a, row.b)) | {row.number}
     for row in kinds.get(("separated", False), ()):
         if apart[row.a, row.b]:
-            yield from (why | {row.index} for why in parted(row.a, row.b))
+            yield from (why | {row.number} for why in parted(row.a, row.b))
 
 
 def _distances(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
@@ -413,10 +418,10 @@ def _distances(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
         for other in ("near", "beside", "on"):
             for row in said.get((other, True), {}).get(pair, ()):
                 if other != "on" or not (row.measured or rows_far[0].measured):
-                    yield frozenset((rows_far[0].index, row.index))
+                    yield frozenset((rows_far[0].number, row.number))
     for pair, rows_near in said.get(("near", False), {}).items():
         for row in said.get(("beside", True), {}).get(pair, ()):
-            yield frozenset((rows_near[0].index, row.index))
+            yield frozenset((rows_near[0].number, row.number))
     spoken = _containment(row for row in rows if not row.measured).strict
     if not spoken or not far:
         return
@@ -424,7 +429,7 @@ def _distances(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
         for start, end in ((a, b), (b, a)):
             chain = _path(spoken, start, end)
             if chain is not None and not rows_far[0].measured:
-                yield chain | {rows_far[0].index}
+                yield chain | {rows_far[0].number}
 
 
 # Small sets, told well
@@ -435,9 +440,9 @@ def _minimal(members: frozenset[int], rows: list[_Row], n: int) -> frozenset[int
     if len(members) <= 2:
         return members
     kept = members
-    own = [row for row in rows if row.index in members]
+    own = [row for row in rows if row.number in members]
     for index in sorted(members):
-        fewer = [row for row in own if row.index in kept and row.index != index]
+        fewer = [row for row in own if row.number in kept and row.number != index]
         if next(_conflicts(fewer, n), None) is not None:
             kept = kept - {index}
     return kept
@@ -449,8 +454,9 @@ def _told(members: frozenset[int], by_index: Mapping[int, _Row]) -> list[int]:
     told = [left.pop(0)]
     while left:
         last = by_index[told[-1]]
-        step = next((i for i in left if by_index[i].a == last.b), None)
-        step = step if step is not None else next((i for i in left if {by_index[i].a, by_index[i].b} & {last.a, last.b}), left[0])
+        follows = [i for i in left if by_index[i].a == last.b]
+        touches = [i for i in left if {by_index[i].a, by_index[i].b} & {last.a, last.b}]
+        step = (follows or touches or left)[0]
         left.remove(step)
         told.append(step)
     return told
@@ -463,8 +469,8 @@ def _impossible(relations: Iterable[Relation]) -> bool:
     for index, r in enumerate(relations):
         a, b = (places.setdefault(end, len(places)) for end in (r.subject, r.object))
         measured = r.origin == "geometry" and r.threshold > 0
-        row = _canonical(index, r.predicate, a, b, r.frame, r.verdict == "true", measured) if r.verdict != "undecided" else None
-        if row:
+        row = _canonical(index, r.predicate, a, b, r.frame, r.verdict == "true", measured)
+        if row and r.verdict != "undecided":
             rows.append(row)
     return next(_conflicts(rows, len(places)), None) is not None
 
@@ -511,7 +517,7 @@ def _neighbours(table: Mapping[Pair, frozenset[int]]) -> dict[int, list[int]]:
 
 
 def _paths_from(table: Mapping[Pair, frozenset[int]], start: int, ends: Iterable[int]) -> dict[int, frozenset[int]]:
-    """The relations on a shortest way from start to each end that can be reached; edges of several relations count as such."""
+    """The relations on a shortest way from start to each end that can be reached, counted in relations."""
     following = _neighbours(table)
     best: dict[int, frozenset[int]] = {start: frozenset()}
     queue = deque([start])

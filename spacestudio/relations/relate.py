@@ -119,6 +119,8 @@ def _stored(
     pick = np.where(holds.any(0), holds.argmax(0), strongest) if f.choose == "first" else strongest
     n = len(variants[0])
     keep = ~np.eye(n, dtype=bool)
+    inverse = np.array([f.predicates.index(f.inverses[name]) for name in f.predicates])
+    pick = np.where(np.triu(keep), pick, inverse[pick.T])  # the reversed pair says the inverse, on ties too
     if not f.stores_false:
         keep &= ~(sign < 0).all(0)
     s, o = np.nonzero(keep)

@@ -40,7 +40,12 @@ class Report:
         """As the command line prints it."""
         return {
             "samples": [
-                {"id": s.id, "folder": str(folder), "engines": {r.stage: r.engine for r in s.provenance}, "warnings": list(s.warnings)}
+                {
+                    "id": s.id,
+                    "folder": str(folder),
+                    "engines": {r.stage: r.engine for r in s.provenance},
+                    "warnings": list(s.warnings),
+                }
                 for s, folder in self.samples
             ],
             "failed": [{"item": item, "error": error} for item, error in self.failed],
@@ -101,7 +106,11 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
             sample_id, events = from_picture(picture, recipe, blobs)
             if poses:
                 pose = EngineRun("pose", "file", settings={"T_world_camera": poses[number - 1]})
-                events.append(Event(len(events) + 1, "run", {"stage": pose.stage, "engine": pose.engine, "settings": dict(pose.settings)}))
+                events.append(
+                    Event(
+                        len(events) + 1, "run", {"stage": pose.stage, "engine": pose.engine, "settings": dict(pose.settings)}
+                    )
+                )
             return Deriver(blobs).sample(sample_id, _stamped(events))
 
         _run(report, str(path), one, out)
@@ -152,7 +161,9 @@ def _depth_files(depth: str) -> list[Path] | None:
         return sorted(p for p in path.iterdir() if p.suffix.lower() in DEPTH_FILES)
     if path.is_file():
         return [path]
-    raise InputError(f"No depth engine, file or folder is called “{depth}”", f"{', '.join(DEPTH)}, a depth file, or a folder of them")
+    raise InputError(
+        f"No depth engine, file or folder is called “{depth}”", f"{', '.join(DEPTH)}, a depth file, or a folder of them"
+    )
 
 
 def _poses(poses: str, count: int) -> list[list[list[float]]]:
@@ -176,7 +187,11 @@ def _depth_and_camera(
         return options.depth, camera, warnings
     match = files[0] if Path(options.depth).is_file() else match_depth(path, files)
     if match is None:
-        raise InputError(f"{path.name} has no depth file in {options.depth}", "a file of the same name", "Rename it, or leave this picture out")
+        raise InputError(
+            f"{path.name} has no depth file in {options.depth}",
+            "a file of the same name",
+            "Rename it, or leave this picture out",
+        )
     depth, notes = depth_from(match, options.depth_kind, options.depth_scale, (width, height))
     return depth, camera, warnings + list(notes)
 
@@ -212,7 +227,10 @@ def synthesize_scenes(
             if graph is None:
                 graph, run = imagine_scene(None, seed + number, language)
             made = [_scene(graph, run, seed + number, image, k) for k in range(max(1, candidates))]
-            return max(made, key=lambda s: (sum(r.verdict == "true" for r in s.verdicts), -sum(r.verdict == "false" for r in s.verdicts)))
+            return max(
+                made,
+                key=lambda s: (sum(r.verdict == "true" for r in s.verdicts), -sum(r.verdict == "false" for r in s.verdicts)),
+            )
 
         _run(report, item, one, out)
     return report

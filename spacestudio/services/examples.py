@@ -69,7 +69,7 @@ def _scene(name: str, seed: int) -> Callable[[Studio, str], str]:
 
 EXAMPLES: Mapping[str, Example] = {
     "motorcycle": Example("Motorcycle, true depth", "Middlebury 2014 stereo pair, carried by scikit-image", _motorcycle),
-    "coffee": Example("Coffee", "photo by Rachel Michetti, CC0, carried by scikit-image", _photo("coffee", {"cup": (175, 70, 425, 300), "spoon": (330, 165, 600, 395)})),
+    "coffee": Example("Coffee", "photo by Rachel Michetti, CC0, carried by scikit-image", _photo("coffee", {"cup": (172, 14, 416, 306), "spoon": (324, 64, 430, 328), "plate": (74, 20, 482, 392)})),
     "chelsea": Example("Chelsea the cat", "photo by Stefan van der Walt, CC0, carried by scikit-image", _photo("chelsea", {"cat": (45, 5, 445, 298)})),
     "astronaut": Example("Astronaut", "NASA, public domain, carried by scikit-image", _photo("astronaut", {"person": (85, 0, 480, 512), "helmet": (290, 300, 512, 512)})),
     "kitchen": Example("A kitchen", "made by Space Studio from its grammar", _scene("kitchen", 3)),

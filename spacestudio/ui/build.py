@@ -36,12 +36,12 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
         visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=browser_secret(studio.data))
         sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
-        with gr.Row(elem_id="top", elem_classes="top"):
+        with gr.Row(elem_id="top", elem_classes="studio-header"):
             gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
             samples = gr.Dropdown([], label="Sample", elem_id="samples", min_width=180, scale=2)
             undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
             redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
-        status = gr.Markdown("Loading…", elem_id="status")
+        status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
         frame = Frame(
             studio,
             visitor,
@@ -72,6 +72,8 @@ def build(studio: Studio) -> gr.Blocks:
 
 def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
     def draw(visitor: Any, sample: Any, selected: Any) -> list[Any]:
+        if not visitor:  # the first tab opens before the visitor is known; arriving draws it
+            return [name, *[gr.skip()] * len(frame.outputs)]
         return [name, *frame.drawn(visitor, sample, selected or "", name)]
 
     frame.later(

@@ -66,13 +66,13 @@ def test_a_hostile_source_is_text():
 
 def test_each_pixel_is_tinted_by_its_layer():
     image, depth, _, objects = small_scene()
-    layers = layers_of(objects, depth, [0.3, 0.7])
+    layers = layers_of(objects, depth, [0.2, 0.6])
     picture = layer_overlay(np.full_like(image, 128), depth, layers).astype(float)
     farness = depth.farness()
     for layer, color in zip(layers, layer_colors(3), strict=True):
-        inside = (farness > layer.near) & (farness < layer.far)
+        inside = (farness >= layer.near) & (farness < layer.far)
         assert inside.any()
-        np.testing.assert_allclose(picture[inside], 0.45 * 128 + 0.55 * np.array(rgb(color)), atol=1.01)
+        assert np.abs(picture[inside] - (0.45 * 128 + 0.55 * np.array(rgb(color)))).max() <= 1.01
 
 
 def test_objects_are_outlined_and_nothing_is_tinted_without_layers():

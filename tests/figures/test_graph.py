@@ -73,7 +73,7 @@ def test_labels_can_be_read(color):
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
     light, dark = sorted((luminance(color), luminance(ink_on(color))), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 3
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
 def test_each_verdict_has_its_own_sign_word_class_and_colour():

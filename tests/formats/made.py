@@ -50,7 +50,7 @@ def full_sample(name: str = "made-0001") -> Sample:
     )
     events = (
         Event(1, "created", {"name": "made", "size": [width, height], "ratio": 0.1234567890123}, "", "2026-11-21T06:00:00Z"),
-        Event(2, "rename", {"name": "Zürich\n\"quoted\""}, "Ada", "2026-11-21T06:00:01Z", "g1"),
+        Event(2, "rename", {"name": 'Zürich\n"quoted"'}, "Ada", "2026-11-21T06:00:01Z", "g1"),
         Event(3, "undo", {}, "Ada", "2026-11-21T06:00:02Z"),
     )
     return Sample(

@@ -78,7 +78,7 @@ def test_one_camera_a_picture_is_found_by_name(tmp_path: Path) -> None:
     files = [{"rgb": f"x/{n}.png", "cam_in": [500 + i, 500, 320, 240]} for i, n in enumerate(("a", "b"))]
     path = stated(tmp_path, files=files)
     assert read_camera(path, 640, 480, "b.png")[0].fx == 501
-    with pytest.raises(CameraError, match="none for “c.png”"):
+    with pytest.raises(CameraError, match=r"none for “c\.png”"):
         read_camera(path, 640, 480, "c.png")
 
 
@@ -131,7 +131,9 @@ def test_rows_of_sixteen_and_twelve_numbers(tmp_path: Path) -> None:
     assert read_poses(path)[0][3].tolist() == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("text", ["", "1 2\n", "x\n", "1 0 0 0\n" * 4, "1 2 3 0 0 0 0\n", "0 0 1\n1 0 0 0\n", "nan 0 0 0\n" * 4])
+@pytest.mark.parametrize(
+    "text", ["", "1 2\n", "x\n", "1 0 0 0\n" * 4, "1 2 3 0 0 0 0\n", "0 0 1\n1 0 0 0\n", "nan 0 0 0\n" * 4]
+)
 def test_what_is_no_pose_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "poses.txt"
     path.write_text(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,30 @@ from spacestudio.qa.scene import Scene
 from spacestudio.relations.relate import VIEWS, family_of, judge, relate, seen_from, with_pins
 
 WIDTH, HEIGHT = 64, 48
-PLAIN = ("cup", "plate", "dog", "apple", "umbrella", "chair", "vase", "book", "kite", "horse", "bench", "laptop", "truck", "pizza")
+PLAIN = (
+    "cup",
+    "plate",
+    "dog",
+    "apple",
+    "umbrella",
+    "chair",
+    "vase",
+    "book",
+    "kite",
+    "horse",
+    "bench",
+    "laptop",
+    "truck",
+    "pizza",
+)
 """Labels of which none is a kind of another."""
 
 
-@dataclass(frozen=True, repr=False)
 class Made:
     """A scene, its measurements, and how it was made."""
 
-    scene: Scene
-    variants: tuple[Measurements, ...]
-    told: str = ""
+    def __init__(self, scene: Scene, variants: tuple[Measurements, ...], told: str) -> None:
+        self.scene, self.variants, self.told = scene, variants, told
 
     def __repr__(self) -> str:
         return self.told
@@ -116,5 +129,3 @@ def graph_of(objects: Sequence[SceneObject], relations: Sequence[Relation] = (),
 def thing(object_id: str, label: str, x: float = 50, y: float = 50, *attributes: str) -> SceneObject:
     """An object of 10 x 10 px around (x, y)."""
     return SceneObject(object_id, label, Box(x - 5, y - 5, x + 5, y + 5), attributes)
-
-

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,22 @@ from spacestudio.qa.words import excluded, kind_of
 from tests.qa.made import PLAIN, Made, fresh, graph_of, made, person_says, row, thing, with_relations
 from tests.support import HOSTILE, ROOT
 
-LABELS = ("cup", "cat", "apple", "scissors", "wine glass", "glass", "object", "", "region 3", "<b>", "${x}", "a\nb", "x" * 300, "hour hand")
+LABELS = (
+    "cup",
+    "cat",
+    "apple",
+    "scissors",
+    "wine glass",
+    "glass",
+    "object",
+    "",
+    "region 3",
+    "<b>",
+    "${x}",
+    "a\nb",
+    "x" * 300,
+    "hour hand",
+)
 ATTRIBUTES = ("red", "black", "white", "open", "closed", "wooden", "shaggy", "")
 
 
@@ -45,10 +61,16 @@ def scenes(draw: st.DrawFn, least: int = 0, most: int = 9) -> Made:
     )
     kind = draw(st.sampled_from(("metric", "relative", "disparity")))
     source = draw(st.sampled_from(("a sensor", "estimate without a model")))
-    return made(things, kind, source, draw(st.lists(st.sampled_from(("zebra", "cup", "")), max_size=2)), seed=draw(st.integers(0, 99)))
+    return made(
+        things,
+        kind,
+        source,
+        draw(st.lists(st.sampled_from(("zebra", "cup", "")), max_size=2)),
+        seed=draw(st.integers(0, 99)),
+    )
 
 
-lawful = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+lawful = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def parts(key: str) -> dict[str, str]:
@@ -62,7 +84,7 @@ def named_only(m: Made) -> dict[str, list[str]]:
     """Label -> ids, what was never named left out; written again, not imported."""
     groups: dict[str, list[str]] = {}
     for o in m.scene.graph.objects:
-        label = re.sub(r"^(a|an|the) ", "", " ".join(o.label.split()))
+        label = " ".join(o.label.split())
         if label and label not in ("object", "region 3"):
             groups.setdefault(label, []).append(o.id)
     return groups
@@ -74,7 +96,9 @@ def is_true(pair: QAPair, m: Made) -> bool:
     match pair.family:
         case "existence":
             label = pair.facts["found"]["label"]
-            return (pair.answer == "Yes") == (label in groups) and (label not in groups or set(pair.facts["objects"]) == set(groups[label]))
+            return (pair.answer == "Yes") == (label in groups) and (
+                label not in groups or set(pair.facts["objects"]) == set(groups[label])
+            )
         case "count":
             return pair.answer == str(len(groups[pair.facts["found"]["label"]]))
         case "attribute":
@@ -109,7 +133,7 @@ def is_true(pair: QAPair, m: Made) -> bool:
             return scene.metric and called(pair, m, expected)
         case "depth_order":
             ids = pair.facts["objects"]
-            return all(m.holds(a, "in front of", b, "camera") is True for a, b in zip(ids, ids[1:], strict=False)) and (
+            return all(m.holds(a, "in front of", b, "camera") is True for a, b in pairwise(ids)) and (
                 len(set(pair.options)) == 4 and pair.answer in pair.options and sorted(ids) == p["subject"].split("+")
             )
     return False
@@ -178,7 +202,9 @@ def test_texts_are_one_plain_line_and_facts_are_json(m: Made) -> None:
         for text in (p.question, p.answer, *p.options):
             assert text == " ".join(text.split())
             assert "{" not in text.replace("${x}", "")
-        assert not re.search(r"\ba (apple|hour)|\ban (cup|cat|glass)|\ba scissors|\bthe the\b|\b(a|an|the) (object|region)\b", p.question)
+        assert not re.search(
+            r"\ba (apple|hour)|\ban (cup|cat|glass)|\ba scissors|\bthe the\b|\b(a|an|the) (object|region)\b", p.question
+        )
         json.dumps(p.facts, allow_nan=False)
         if p.options:
             assert p.options.count(p.answer) == 1
@@ -205,7 +231,9 @@ def test_answers_stand_in_every_place_equally_often(m: Made) -> None:
     by_size: dict[int, Counter[int]] = {}
     for p in ask(m.scene):
         if p.options:
-            by_size.setdefault(len(p.options), Counter(dict.fromkeys(range(len(p.options)), 0)))[p.options.index(p.answer)] += 1
+            by_size.setdefault(len(p.options), Counter(dict.fromkeys(range(len(p.options)), 0)))[
+                p.options.index(p.answer)
+            ] += 1
     for counts in by_size.values():
         assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -214,7 +242,9 @@ def test_answers_stand_in_every_place_equally_often(m: Made) -> None:
 @given(scenes())
 def test_weak_depth_is_named_where_it_is_used(m: Made) -> None:
     for p in ask(m.scene):
-        uses_depth = p.family in ("nearer", "depth_order", "viewpoint") or any(r["frame"] != "image" for r in p.facts["relations"])
+        uses_depth = p.family in ("nearer", "depth_order", "viewpoint") or any(
+            r["frame"] != "image" for r in p.facts["relations"]
+        )
         assert (m.scene.depth_source in p.facts["assumed"]) == (uses_depth and m.scene.depth_source.startswith("estimate"))
 
 
@@ -256,12 +286,12 @@ def test_questions_survive_an_unrelated_object() -> None:
     for seed in range(12):
         labels = PLAIN[:12]
         before = {p.key: p for p in ask(row(labels, seed, drawn=12).scene)}
-        after = {p.key: p for p in ask(row((*labels, "skateboard"), seed, drawn=12).scene)}
+        after = {p.key: p for p in ask(row((*labels, "sculpture"), seed, drawn=12).scene)}
         shared = before.keys() & after.keys()
         assert all(before[k].question == after[k].question and before[k].answer == after[k].answer for k in shared)
         assert len(shared) >= 0.65 * len(before)
         kept, asked = kept + len(shared), asked + len(before)
-        assert any("skateboard" in k for k in after)
+        assert any("sculpture" in k for k in after)
     assert kept >= 0.8 * asked
 
 
@@ -334,12 +364,18 @@ def test_counting_needs_every_object_named() -> None:
 
 def test_person_false_gives_no() -> None:
     m = row(("cup", "plate"), 0)
-    r = next(r for r in m.scene.graph if r.family == "direction" and r.frame == "image" and r.subject == "cup-1" and r.verdict == "true")
+    r = next(
+        r
+        for r in m.scene.graph
+        if r.family == "direction" and r.frame == "image" and r.subject == "cup-1" and r.verdict == "true"
+    )
+    count = 0
     for seed in range(6):
         scene = person_says(fresh(m.scene, seed=seed), *r.triple, verdict="false")
         asked = [p for p in ask(scene, ["relation"]) if p.facts["relations"][0]["family"] == "direction"]
         assert all(p.answer == "No" and p.facts["relations"][0]["origin"] == "person" for p in asked)
-    assert asked or True
+        count += len(asked)
+    assert count
 
 
 def test_corrections_change_the_answers() -> None:
@@ -387,7 +423,9 @@ def test_colour_is_not_given_away() -> None:
 
 def test_metres_carry_their_range() -> None:
     m = made([("cup", (), (5, 5, 10, 10), 1.2), ("plate", (), (40, 30, 10, 10), 2.5)])
-    texts = {p.answer for seed in range(20) for p in ask(fresh(m.scene, seed=seed), ["nearer"]) if p.key.endswith(":distances")}
+    texts = {
+        p.answer for seed in range(20) for p in ask(fresh(m.scene, seed=seed), ["nearer"]) if p.key.endswith(":distances")
+    }
     assert "The cup: it is about 1.20 m (± 0.01 m) away, the plate about 2.50 m (± 0.01 m)." in texts
 
 

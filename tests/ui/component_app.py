@@ -18,7 +18,12 @@ from spacestudio.ui.components.graph_editor import GraphEditor
 from spacestudio.ui.theme import CSS, theme
 
 RELATIONS = ["left of", "right of", "above", "below", "in front of", "behind", "on", "inside", "near", "far from"]
-HOSTILE = ["<img src=x onerror=window.__pwned=1>", "${window.__pwned=2}", "{{constructor.constructor('window.__pwned=3')()}}", "`window.__pwned=4`"]
+HOSTILE = [
+    "<img src=x onerror=window.__pwned=1>",
+    "${window.__pwned=2}",
+    "{{constructor.constructor('window.__pwned=3')()}}",
+    "`window.__pwned=4`",
+]
 
 
 def first_boxes() -> dict[str, Any]:
@@ -35,7 +40,10 @@ def first_graph() -> dict[str, Any]:
         "cup": ("cup", 0.52, 0.5), "spoon": ("spoon", 0.78, 0.8), "saucer": ("saucer", 0.28, 0.75), "coffee": ("coffee", 0.5, 0.42),
         "foam": ("milk foam", 0.47, 0.36), "handle": ("cup handle", 0.76, 0.42), "table": ("wooden table top", 0.12, 0.2), "light": ("reflection of a lamp", 0.85, 0.12),
     }  # fmt: skip
-    nodes = [{"id": i, "label": label, "x": x, "y": y, "color": c} for (i, (label, x, y)), c in zip(places.items(), COLORS, strict=True)]
+    nodes = [
+        {"id": i, "label": label, "x": x, "y": y, "color": c}
+        for (i, (label, x, y)), c in zip(places.items(), COLORS, strict=True)
+    ]
     rows = [
         ("cup", "saucer", "on", "contact", "true", "measured"), ("saucer", "table", "on", "contact", "true", "measured"),
         ("spoon", "cup", "right of", "horizontal", "true", "measured"), ("cup", "spoon", "behind", "depth", "undecided", "measured"),
@@ -46,7 +54,16 @@ def first_graph() -> dict[str, Any]:
         ("saucer", "spoon", "left of", "horizontal", "true", "wanted"), ("foam", "light", "left of", "horizontal", "true", "measured"),
     ]  # fmt: skip
     edges = [
-        {"id": f"e{i}", "source": s, "target": t, "relation": r, "family": f, "verdict": v, "state": st, "note": "margin 0.12 of the width"}
+        {
+            "id": f"e{i}",
+            "source": s,
+            "target": t,
+            "relation": r,
+            "family": f,
+            "verdict": v,
+            "state": st,
+            "note": "margin 0.12 of the width",
+        }
         for i, (s, t, r, f, v, st) in enumerate(rows)
     ]
     return {"rev": 1, "key": "coffee", "background": data.coffee(), "nodes": nodes, "edges": edges}
@@ -99,7 +116,13 @@ class Truth:
             else:
                 self.serial += 1
                 graph["edges"].append(
-                    {"id": f"r{self.serial}", "source": edit.source, "target": edit.target, "relation": edit.relation, "state": "corrected"}
+                    {
+                        "id": f"r{self.serial}",
+                        "source": edit.source,
+                        "target": edit.target,
+                        "relation": edit.relation,
+                        "state": "corrected",
+                    }
                 )
         if edit.op == "unrelate":
             graph["edges"] = [e for e in graph["edges"] if e["id"] != edit.id]
@@ -124,11 +147,15 @@ class Truth:
         self.boxes = copy.deepcopy(self.boxes) | {"rev": self.boxes["rev"] + 1}
         self.graph = copy.deepcopy(self.graph) | {"rev": self.graph["rev"] + 1}
         for i, text in enumerate(HOSTILE):
-            self.boxes["boxes"].append({"id": f"h{i}", "label": text, "x0": 10, "y0": 60 + 70 * i, "x1": 60, "y1": 110 + 70 * i, "note": text})
+            self.boxes["boxes"].append(
+                {"id": f"h{i}", "label": text, "x0": 10, "y0": 60 + 70 * i, "x1": 60, "y1": 110 + 70 * i, "note": text}
+            )
             self.graph["nodes"][i]["label"] = text
             self.graph["edges"][i] |= {"relation": text, "note": text}
         hint = " ".join(HOSTILE)
-        return gr.update(value=self.boxes, mode_hint=hint, labels=HOSTILE), gr.update(value=self.graph, mode_hint=hint, relations=HOSTILE)
+        return gr.update(value=self.boxes, mode_hint=hint, labels=HOSTILE), gr.update(
+            value=self.graph, mode_hint=hint, relations=HOSTILE
+        )
 
 
 def build(truth: Truth, tabs: bool = True) -> gr.Blocks:
@@ -140,7 +167,12 @@ def build(truth: Truth, tabs: bool = True) -> gr.Blocks:
                 mode_hint="Correct: say where the objects are. Questions and exports follow.",
             )  # fmt: skip
         with gr.Tab("Graph") if tabs else gr.Column():
-            graph = GraphEditor(lambda: truth.graph, relations=RELATIONS, elem_id="graph", mode_hint="Correct: the picture already shows this.")
+            graph = GraphEditor(
+                lambda: truth.graph,
+                relations=RELATIONS,
+                elem_id="graph",
+                mode_hint="Correct: the picture already shows this.",
+            )
         light: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         boxes.edit(truth.edit_box, None, boxes, trigger_mode="multiple", **light)
         boxes.pick(truth.pick_box, None, [boxes, graph], trigger_mode="always_last", **light)
@@ -153,7 +185,14 @@ def build(truth: Truth, tabs: bool = True) -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **options: Any) -> str:
     """Starts the page on this machine; its address."""
-    settings = {"server_name": "127.0.0.1", "quiet": True, "ssr_mode": False, "run_history": False, "footer_links": [], "show_error": False}
+    settings = {
+        "server_name": "127.0.0.1",
+        "quiet": True,
+        "ssr_mode": False,
+        "run_history": False,
+        "footer_links": [],
+        "show_error": False,
+    }
     settings |= {"theme": theme(), "css": CSS, "prevent_thread_lock": True}
     _, url, _ = demo.launch(**(settings | options))
     return str(url)
@@ -161,4 +200,6 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    launch(build(Truth(), tabs=False), server_port=int(sys.argv[1]) if len(sys.argv) > 1 else 7897, prevent_thread_lock=False)
+    launch(
+        build(Truth(), tabs=False), server_port=int(sys.argv[1]) if len(sys.argv) > 1 else 7897, prevent_thread_lock=False
+    )

@@ -31,8 +31,8 @@ OVERLAP: Final = 0.5
 """Of two boxes that overlap more (intersection over union), the worse goes."""
 WITHIN: Final = 0.75
 """A region with more than this share inside a better one goes too."""
-BINS: Final = (6, 6, 6)
-"""Colour histogram: L, a, b."""
+BINS, FINE = 6, 9
+"""Steps of L, a and b in the colour histograms: for merging, for judging."""
 DEPTH_WEIGHT: Final = 60.0
 """Lab units a whole range of depth counts for."""
 SHORTLIST: Final = 48
@@ -136,7 +136,7 @@ def _best(lab: Floats, far: Floats | None) -> list[tuple[float, Mask]]:
         if len(kept) < MOST and score > 0.02 and not any(_same(whole, other) for _, other in kept):
             kept.append((score, whole))
     top = kept[0][0] if kept else 1.0
-    return [(min(1.0, score / max(top, 1e-6)) * 0.9, mask) for score, mask in kept if score > 0.25 * top]
+    return [(min(1.0, score / max(top, 1e-6)) * 0.9, mask) for score, mask in kept if score > 0.2 * top]
 
 
 def _pieces(features: Floats) -> NDArray[np.int64]:
@@ -152,12 +152,17 @@ def _pieces(features: Floats) -> NDArray[np.int64]:
     return np.asarray(np.unique(labels, return_inverse=True)[1], np.int64).reshape(labels.shape)
 
 
+def _cells(lab: Floats, steps: int) -> NDArray[np.int64]:
+    """(h, w) place of each pixel's colour in a histogram of steps³."""
+    low, high = np.array([0.0, -60.0, -60.0]), np.array([100.001, 60.001, 60.001])
+    cells = np.clip(((lab - low) / (high - low) * steps).astype(np.int64), 0, steps - 1)
+    return np.asarray((cells[..., 0] * steps + cells[..., 1]) * steps + cells[..., 2], np.int64)
+
+
 def _tree(pieces: NDArray[np.int64], lab: Floats, features: Floats) -> list[_Node]:
     """The pieces and every union of two, in the order they were made."""
     n = int(pieces.max()) + 1
-    bins = np.clip(((lab + (0, 60, 60)) / (100.001, 120.001, 120.001) * BINS).astype(np.int64), 0, np.array(BINS) - 1)
-    index = (bins[..., 0] * BINS[1] + bins[..., 1]) * BINS[2] + bins[..., 2]
-    count = int(np.prod(BINS))
+    index, count = _cells(lab, BINS), BINS**3
     table = np.bincount(pieces.ravel() * count + index.ravel(), minlength=n * count).reshape(n, count).astype(np.float32)
     areas = np.bincount(pieces.ravel(), minlength=n)
     means = np.stack([np.bincount(pieces.ravel(), features[..., c].ravel(), n) for c in range(4)], 1) / areas[:, None]
@@ -183,7 +188,9 @@ def _tree(pieces: NDArray[np.int64], lab: Floats, features: Floats) -> list[_Nod
             i, j = divmod(key, n)
             old = nodes[i].shared.get(j, (0.0, 0.0))
             nodes[i].shared[j] = nodes[j].shared[i] = (old[0] + length, old[1] + strength)
-    alive = {(i, j): _alike(nodes[i], nodes[j], nodes[i].shared[j], h * w) for i in range(n) for j in nodes[i].shared if i < j}
+    alive = {
+        (i, j): _alike(nodes[i], nodes[j], border, h * w) for i in range(n) for j, border in nodes[i].shared.items() if i < j
+    }
     while alive:
         i, j = max(alive, key=lambda pair: (alive[pair], -pair[0], -pair[1]))
         union = _union(nodes, i, j)
@@ -220,7 +227,7 @@ def _union(nodes: list[_Node], i: int, j: int) -> _Node:
             old = shared.get(other, (0.0, 0.0))
             shared[other] = (old[0] + length, old[1] + strength)
     box = np.concatenate([np.minimum(a.box[:2], b.box[:2]), np.maximum(a.box[2:], b.box[2:])])
-    histogram = (a.histogram * a.area + b.histogram * b.area) / area
+    histogram = ((a.histogram * a.area + b.histogram * b.area) / area).astype(np.float32)
     mean = (a.mean * a.area + b.mean * b.area) / area
     return _Node(a.pieces + b.pieces, area, histogram, mean, box, a.frame + b.frame, shared)
 
@@ -238,10 +245,12 @@ def _shape(node: _Node, shape: tuple[int, ...]) -> float:
     length = sum(v[0] for v in node.shared.values()) + float(node.frame.sum())
     round_ = min(1.0, 4 * np.pi * node.area / max(length, 1.0) ** 2 * 2.2)
     share = node.area / (shape[0] * shape[1])
-    large = min(1.0, (share / 0.06) ** 0.4)
-    cut = float(node.frame.sum()) / max(length, 1.0)
+    large = min(1.0, (share / 0.08) ** 0.4)
+    cut = float(node.frame @ (1.0, 1.0, 0.6, 1.0)) / max(length, 1.0)  # people are often cut off below
     middle = np.array([node.box[0] + node.box[2], node.box[1] + node.box[3]]) / 2 / np.array(shape) - 0.5
-    return float(extent**0.5 * round_**0.35 * large * (1 - 0.9 * min(1.0, 2.2 * cut)) * (1 - 0.7 * float(np.abs(middle).max())))
+    corner = 0.6 if (node.frame > 0).sum() > 1 else 1.0
+    central = 1 - 0.7 * float(np.abs(middle).max())
+    return float(extent**0.5 * round_**0.35 * large * corner * central * (1 - 0.9 * min(1.0, 2.2 * cut)))
 
 
 def _contrast(mask: Mask, node: _Node, lab: Floats, far: Floats | None) -> float:
@@ -254,16 +263,14 @@ def _contrast(mask: Mask, node: _Node, lab: Floats, far: Floats | None) -> float
     belt &= ~ndimage.binary_fill_holes(part)
     if not belt.any():
         return 0.0
-    cells = np.clip(((lab[window] + (0, 60, 60)) / (100.001, 120.001, 120.001) * 9).astype(np.int64), 0, 8)
-    index = (cells[..., 0] * 9 + cells[..., 1]) * 9 + cells[..., 2]
-    own, other = (
-        ndimage.gaussian_filter(np.bincount(index[where], minlength=729).reshape(9, 9, 9) / where.sum(), 0.6) for where in (part, belt)
-    )
-    colour = 1 - float(np.minimum(own, other).sum())
+    index = _cells(lab[window], FINE)
+    tables = [np.bincount(index[where], minlength=FINE**3).reshape(FINE, FINE, FINE) / where.sum() for where in (part, belt)]
+    colour = 1 - float(np.minimum(*(ndimage.gaussian_filter(table, 0.6) for table in tables)).sum())
     if far is None:
         return colour
     nearer = float(np.median(far[window][belt]) - np.median(far[window][part]))
-    return colour * (1 + float(np.clip(1.5 * nearer, -0.4, 0.6))) / 1.2
+    stands_out = 1 - (1 - colour) * (1 - float(np.clip(1.5 * nearer, 0, 1)))
+    return stands_out * (1 + float(np.clip(1.5 * nearer, -0.4, 0.4))) / 1.4
 
 
 def _same(a: Mask, b: Mask) -> bool:

@@ -113,9 +113,10 @@ PLACES: Final = {
 }  # fmt: skip
 """Word -> what is behind; the first one in the text wins."""
 LIGHTS: Final = {
-    "sunset": ("#E8A06A", "#F6D7A8"), "dusk": ("#6E7CA3", "#E3B49A"), "evening": ("#7C8DB0", "#EBC7A2"), "dawn": ("#A9B6D3", "#F3D3BC"),
-    "sunrise": ("#A9B6D3", "#F6D7A8"), "night": ("#27324D", "#51608A"), "storm": ("#74808C", "#A9B2B8"), "rain": ("#8B98A3", "#BCC5CA"),
-    "cloud": ("#A9B7C1", "#D9DFE2"), "overcast": ("#A9B3BA", "#D6DBDD"), "fog": ("#C4CBCE", "#DEE2E3"), "mist": ("#C4CBCE", "#DEE2E3"),
+    "sunset": ("#E8A06A", "#F6D7A8"), "dusk": ("#6E7CA3", "#E3B49A"), "evening": ("#7C8DB0", "#EBC7A2"),
+    "dawn": ("#A9B6D3", "#F3D3BC"), "sunrise": ("#A9B6D3", "#F6D7A8"), "night": ("#27324D", "#51608A"),
+    "storm": ("#74808C", "#A9B2B8"), "rain": ("#8B98A3", "#BCC5CA"), "cloud": ("#A9B7C1", "#D9DFE2"),
+    "overcast": ("#A9B3BA", "#D6DBDD"), "fog": ("#C4CBCE", "#DEE2E3"), "mist": ("#C4CBCE", "#DEE2E3"),
 }  # fmt: skip
 """Word -> sky at the top and at the horizon."""
 
@@ -186,7 +187,8 @@ def _sky(area: Floats, skyline: str, rng: np.random.Generator) -> None:
     rows = np.arange(height, dtype=np.float32)[:, None]
 
     def ridge(share: float, rough: float, colour: str, haze: float, jagged: bool = False) -> None:
-        line = sum(noise(rng, 1, width, 1, width * rough / 2**i)[0] / (1.6 if jagged else 2.4) ** i for i in range(5 if jagged else 3))
+        octaves, fall = (5, 1.6) if jagged else (3, 2.4)
+        line = sum(noise(rng, 1, width, 1, width * rough / 2**i)[0] / fall**i for i in range(octaves))
         top = height * (1 - share * (1 + 0.45 * line))
         inside = np.clip(rows - top + 0.5, 0, 1)[..., None]
         tone = _colour(colour) * (1 - haze) + low * haze
@@ -289,7 +291,8 @@ def _ground(width: int, rows: int, ground: Ground, indoor: bool, rng: np.random.
         texture = cv2.GaussianBlur(np.tile(texture, (3, 3)), (0, 0), 0.8)[cells : 2 * cells, cells : 2 * cells] * 2
         u = ((x * across + 50) * 1.0) % 1 * cells
         v = np.broadcast_to((z * along) % 1 * cells, u.shape)
-        return np.asarray(cv2.remap(texture, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
+        at = u.astype(np.float32), v.astype(np.float32)
+        return np.asarray(cv2.remap(texture, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
     def lines(values: Floats, wide: float) -> Floats:
         """1 on whole numbers of `values`, fading where they crowd."""
@@ -308,13 +311,14 @@ def _ground(width: int, rows: int, ground: Ground, indoor: bool, rng: np.random.
         shade -= 16 * lines(np.broadcast_to(along, across.shape).astype(np.float32), 0.9) * near
     elif ground.pattern in ("tiles", "slabs"):
         k = 5.0 if ground.pattern == "tiles" else 3.6
-        u, v = x * k, np.broadcast_to(z * k * 0.8, x.shape).astype(np.float32)
+        u, v = (x * k).astype(np.float32), np.broadcast_to(z * k * 0.8, x.shape).astype(np.float32)
         jitter = rng.uniform(-1, 1, 1024).astype(np.float32)
         shade += 5 * jitter[(np.floor(u).astype(int) * 31 + np.floor(v).astype(int) * 17) % 1024] * near
         shade -= 20 * np.maximum(lines(u, 0.9), lines(v, 0.9))
         shade += 3 * sampled(128, 3.0, 1.0) * near
     elif ground.pattern == "grass":
-        shade += 8 * noise(rng, rows, width, max(6, rows / 7), width / 5) + 5 * noise(rng, rows, width, max(3, rows / 20), width / 14)
+        shade += 8 * noise(rng, rows, width, max(6, rows / 7), width / 5)
+        shade += 5 * noise(rng, rows, width, max(3, rows / 20), width / 14)
         blades = rng.normal(0, 1, (rows, width)).astype(np.float32)
         shade += 9 * cv2.GaussianBlur(blades, (0, 0), 0.6, sigmaY=2.2) * 1.6 * near
     elif ground.pattern == "sand":
@@ -340,4 +344,4 @@ def _ground(width: int, rows: int, ground: Ground, indoor: bool, rng: np.random.
         shade += 3 * noise(rng, rows, width, max(8, rows / 4), width / 4)
         shade += 2.6 * rng.normal(0, 1, (rows, width)).astype(np.float32) * near
     light = 1.04 - 0.10 * (1 - y / rows) if indoor else 1.0 + 0.05 * (y / rows)
-    return np.asarray((tone + shade[..., None]) * light[..., None] if isinstance(light, np.ndarray) else tone + shade[..., None], np.float32)
+    return np.asarray((tone + shade[..., None]) * light[..., None], np.float32)

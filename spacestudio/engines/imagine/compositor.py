@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spacestudio.domain.boxes import Box
-from spacestudio.domain.depth import DepthMap, DepthStats
+from spacestudio.domain.depth import FAR_NEAR_RATIO, DepthMap, DepthStats
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.objects import SceneObject
 from spacestudio.engines.imagine import backdrop, holes, pictograms
 from spacestudio.engines.protocols import Image, Mask, Rendered, Source
 
-FAR: Final = 10.0
-"""Distance of the farthest background where there is no source depth; the nearest object is at 1."""
-STEP: Final = 1.0
-"""Distance from one object to the next in the order, where the layout states none."""
+BEHIND: Final = 1.02
+"""What stands behind a thing is at least this much farther."""
 GAP: Final = 0.1
 """Farness by which neighbours in the order differ at least; in front of holds at every far/near ratio then."""
 SAME_PX: Final = 0.5
@@ -81,18 +79,18 @@ class Compositor:
         moved: set[str] = set()
         if source is None:
             plate = backdrop.paint(layout.width, layout.height, _place(layout), _horizon(layout), seed)
-            base = None
+            base = distance = None
         else:
             source = _at_size(source, layout.width, layout.height)
-            base = None if source.depth is None else _distance(source.depth)
+            base = distance = None if source.depth is None else _distance(source.depth)
             kept = {o.id: o for o in source.objects if o.id in layout.boxes and layout.names.get(o.id, o.name) == o.name}
             moved = {i for i, o in kept.items() if not _same_box(o.box, layout.boxes[i])}
             moved |= _brought_forward(layout, kept, base)
-            plate, base = _cleared(source, base, [o for o in source.objects if o.id not in kept or o.id in moved], layout, kept)
+            plate, base = _cleared(source, base, [o for o in source.objects if o.id not in kept or o.id in moved])
         pieces: dict[str, _Piece] = {}
         for name in layout.order:
             if name in kept and source is not None:
-                pieces[name] = _cut_out(source, base_of(source), kept[name], layout, kept, name in moved)
+                pieces[name] = _cut_out(source, distance, kept[name], layout.boxes[name], name in moved)
             else:
                 pieces[name] = _drawing(layout, name)
         notes.extend(_remarks(layout, pieces))
@@ -103,7 +101,7 @@ class Compositor:
         for name in reversed(layout.order):
             drawn[name] = _place_piece(canvas, owner, pieces[name], ids.index(name))
         picture = np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
-        depth = _depth_of(layout, pieces, owner, ids, base, moved, notes)
+        depth = _depth_of(layout, pieces, owner, ids, base, moved)
         objects, visible = _described(layout, pieces, drawn, owner, ids, depth)
         return Rendered(picture, objects, depth, visible, tuple(notes))
 
@@ -128,11 +126,6 @@ def _same_box(a: Box, b: Box) -> bool:
     return max(abs(p - q) for p, q in zip(a.xyxy, b.xyxy, strict=True)) <= SAME_PX
 
 
-def base_of(source: Source) -> Floats | None:
-    """(H, W) distance of the source, whole, or None."""
-    return None if source.depth is None else _distance(source.depth)
-
-
 def _distance(depth: DepthMap) -> Floats:
     """(H, W) distance with its holes filled from beside them."""
     distance = depth.distance()
@@ -150,7 +143,8 @@ def _at_size(source: Source, width: int, height: int) -> Source:
     h, w = source.image.shape[:2]
     sx, sy = width / w, height / h
     same = (h, w) == (height, width)
-    image = source.image if same else cv2.resize(source.image, (width, height), interpolation=cv2.INTER_AREA if sx < 1 else cv2.INTER_CUBIC)
+    how = cv2.INTER_AREA if sx < 1 else cv2.INTER_CUBIC
+    image = source.image if same else cv2.resize(source.image, (width, height), interpolation=how)
     objects = []
     for o in source.objects:
         box = o.box if same else o.box.scaled(sx, sy)
@@ -203,9 +197,7 @@ def _hidden_part(o: SceneObject, others: list[SceneObject]) -> Mask:
     return np.asarray((hull > 0) & covered & ~o.mask)
 
 
-def _cleared(
-    source: Source, base: Floats | None, leaving: list[SceneObject], layout: Layout, kept: Mapping[str, SceneObject]
-) -> tuple[Image, Floats | None]:
+def _cleared(source: Source, base: Floats | None, leaving: list[SceneObject]) -> tuple[Image, Floats | None]:
     """The source's picture and distance with what leaves filled in."""
     height, width = source.image.shape[:2]
     if not leaving:
@@ -233,8 +225,8 @@ def _cleared(
     image = holes.fill(source.image, hole, usable)
     if base is not None:
         known = ~hole & usable
-        base = _membrane(base, known) if known.any() else base
-        base = np.where(hole, base, base_of(source)).astype(np.float32)
+        sheet = _membrane(base, known) if known.any() else base
+        base = np.where(hole, sheet, base).astype(np.float32)
     return image, base
 
 
@@ -262,17 +254,16 @@ def _membrane(values: Floats, known: Mask) -> Floats:
     return np.asarray(cv2.resize(sheet, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _cut_out(
-    source: Source, base: Floats | None, o: SceneObject, layout: Layout, kept: Mapping[str, SceneObject], moved: bool
-) -> _Piece:
+def _cut_out(source: Source, base: Floats | None, o: SceneObject, to: Box, moved: bool) -> _Piece:
     """The object as cut from the photo, at its place in the layout."""
     height, width = source.image.shape[:2]
     assert o.mask is not None
-    if not moved:
+    if not moved:  # pixel for pixel
         rows, columns = (Box.around(o.mask) or o.box).slices(width, height)
         alpha = o.mask[rows, columns].astype(np.float32)
         distance = None if base is None else base[rows, columns]
-        return _Piece(o.name, source.image[rows, columns].astype(np.float32), alpha, columns.start, rows.start, distance, 0.0, o)
+        whole = source.image[rows, columns].astype(np.float32)
+        return _Piece(o.name, whole, alpha, columns.start, rows.start, distance, 0.0, o)
     others = [p for p in source.objects if p.id != o.id]
     nearer = [p for p in others if _typical(p, base) < _typical(o, base)]
     hidden = _hidden_part(o, nearer)
@@ -295,7 +286,6 @@ def _cut_out(
     colour = _spread(colour, core, body[rows, columns] & ~solid)
     alpha = body[rows, columns].astype(np.float32)
     distance = None if base is None else _membrane(np.where(body, base, 0).astype(np.float32), own)[rows, columns]
-    to = layout.boxes[o.id]
     sx, sy = to.width / max(1e-6, o.box.width), to.height / max(1e-6, o.box.height)
     x0, y0 = to.x0 + (columns.start - o.box.x0) * sx, to.y0 + (rows.start - o.box.y0) * sy
     x1, y1 = to.x0 + (columns.stop - o.box.x0) * sx, to.y0 + (rows.stop - o.box.y0) * sy
@@ -333,9 +323,8 @@ def _drawing(layout: Layout, name: str) -> _Piece:
     h, w = picture.shape[:2]
     grounded = pictograms.thing(words).grounded
     x, y = x0 + (x1 - x0 - w) // 2, (y1 - h if grounded else y0 + (y1 - y0 - h) // 2)
-    return _Piece(
-        words, picture[..., :3].astype(np.float32), picture[..., 3].astype(np.float32) / 255, x, y, None, 0.5 if grounded else 0.0
-    )
+    colour, alpha = picture[..., :3].astype(np.float32), picture[..., 3].astype(np.float32) / np.float32(255)
+    return _Piece(words, colour, alpha, x, y, None, 0.5 if grounded else 0.0)
 
 
 def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
@@ -400,7 +389,8 @@ def _cast_shadow(canvas: Floats, piece: _Piece) -> None:
     for spread, strength, blur in ((0.50, 1.0, 0.10), (0.62, 0.45, 0.22)):
         rx, ry = max(2.0, wide * spread), max(1.5, wide * spread * 0.16)
         reach_x, reach_y = int(rx * 1.7) + 4, int(ry * 3) + 6
-        y0, y1, x0, x1 = max(0, y - reach_y), min(height, y + reach_y), max(0, int(x) - reach_x), min(width, int(x) + reach_x)
+        y0, y1 = max(0, y - reach_y), min(height, y + reach_y)
+        x0, x1 = max(0, int(x) - reach_x), min(width, int(x) + reach_x)
         if y0 >= y1 or x0 >= x1:
             continue
         v = (np.arange(y0, y1, dtype=np.float32)[:, None] - (y - ry * 0.35)) / ry
@@ -410,7 +400,12 @@ def _cast_shadow(canvas: Floats, piece: _Piece) -> None:
 
 
 def _described(
-    layout: Layout, pieces: Mapping[str, _Piece], drawn: Mapping[str, Mask], owner: NDArray[np.int32], ids: list[str], depth: DepthMap
+    layout: Layout,
+    pieces: Mapping[str, _Piece],
+    drawn: Mapping[str, Mask],
+    owner: NDArray[np.int32],
+    ids: list[str],
+    depth: DepthMap,
 ) -> tuple[tuple[SceneObject, ...], dict[str, float]]:
     """The objects as they can be seen, in layout-id order, and how much of each can be."""
     objects, visible = [], {}
@@ -436,99 +431,112 @@ def _depth_of(
     ids: list[str],
     base: Floats | None,
     moved: set[str],
-    notes: list[str],
 ) -> DepthMap:
     """What was drawn, as distance: the background, and each object nearer than the next in the order."""
-    wanted = _wanted(layout)
     if base is None:
-        values = _drawn_ground(layout, wanted)
-        at = wanted
+        at = _stated(layout)
+        values = _drawn_ground(layout, at)
     else:
+        at = _fitted_order(layout, pieces, base, moved)
         values = base.copy()
-        at = _fitted_order(layout, pieces, base, moved, wanted)
     for name in layout.order:
         piece, mask = pieces[name], owner == ids.index(name)
-        if not mask.any():
+        window = _window(piece, owner.shape)
+        if window is None or not mask.any():
             continue
-        if piece.distance is None or base is None:
+        if piece.distance is None:
             values[mask] = at[name]
             continue
-        window = _window(piece, owner.shape)
-        assert window is not None
         on, part = window
-        own = piece.distance[part]
-        middle = float(np.median(piece.distance[piece.alpha >= 0.5])) if (piece.alpha >= 0.5).any() else at[name]
-        seen = mask[on]
-        shifted = own + (at[name] - middle)
-        if abs(at[name] - middle) > 1e-6 or name in moved:  # no longer where it was: its own relief, kept short
-            shifted = at[name] + np.clip(own - middle, -0.3 * _room(at, name), 0.3 * _room(at, name))
-        values[on][seen] = shifted[seen]
+        relief = piece.distance[part] - _middle(piece)
+        if name in moved:  # it keeps its own relief as far as no neighbour in depth is reached
+            room = 0.3 * min((abs(v - at[name]) for v in at.values() if abs(v - at[name]) > 1e-6), default=1.0)
+            relief = np.clip(relief, -room, room)
+        values[on] = np.where(mask[on], at[name] + relief, values[on])
     low = float(values.min())
     if low <= 0:
         values = values - low + 1e-3
     return DepthMap(values.astype(np.float32), "relative", np.ones(values.shape, bool), "compositor")
 
 
-def _wanted(layout: Layout) -> dict[str, float]:
-    """Distance of each object without a source: the layout's own, else equal steps; strictly growing along the order."""
-    stated: Mapping[str, float] = getattr(layout, "depths", None) or {}
-    n = len(layout.order)
-    step = min(STEP, 6.0 / max(1, n - 1))
-    out: dict[str, float] = {}
-    last = 0.0
-    for place, name in enumerate(layout.order):
-        value = float(stated.get(name, 1.0 + place * step))
-        value = max(value, last + (1e-3 if name in stated else step * 0.2)) if out else max(value, 1e-3)
-        out[name] = last = value
-    return out
+def _middle(piece: _Piece) -> float:
+    """Median distance in the source of the part that is drawn."""
+    assert piece.distance is not None
+    solid = piece.alpha >= 0.5
+    return float(np.median(piece.distance[solid] if solid.any() else piece.distance))
+
+
+def _stated(layout: Layout) -> dict[str, float]:
+    """Distance of each object, nearest 1: the layout's own, else equal log steps along the order."""
+    if layout.depths:
+        nearest = min(layout.depths.values())
+        return {name: float(layout.depths[name]) / nearest for name in layout.order}
+    steps = max(1, len(layout.order) - 1)
+    return {name: float(FAR_NEAR_RATIO ** (place / steps)) for place, name in enumerate(layout.order)}
 
 
 def _drawn_ground(layout: Layout, at: Mapping[str, float]) -> Floats:
     """(H, W) distance of sky or wall and ground, behind whatever stands on it."""
     height, width = layout.height, layout.width
     horizon = _horizon(layout)
-    far = max(FAR, 1.3 * max(at.values(), default=1.0))
-    near = 0.97 * min(at.values(), default=1.0)
+    far = max(FAR_NEAR_RATIO, BEHIND * max(at.values(), default=1.0))
+    near = min(at.values(), default=1.0)
     rows = np.arange(height)
     share = np.clip((rows - horizon + 1) / max(1, height - horizon), 1e-3, 1)
     column = np.where(rows < horizon, far, np.minimum(far, 1 / (1 / far + (1 / near - 1 / far) * share)))
     for name, box in layout.boxes.items():  # never nearer than a thing standing farther up
         foot = int(np.clip(np.ceil(box.y1), 1, height))
-        column[:foot] = np.maximum(column[:foot], min(at[name] * 1.02, far))
+        column[:foot] = np.maximum(column[:foot], min(at[name] * BEHIND, far))
+    column[-max(2, height // 50) :] = near  # so that "nearest" on this map is the nearest object's distance
     return np.repeat(column[:, None], width, 1).astype(np.float32)
 
 
-def _room(at: Mapping[str, float], name: str) -> float:
-    """Distance to the nearest other object along the forward axis."""
-    return min((abs(v - at[name]) for other, v in at.items() if other != name), default=1.0)
-
-
-def _fitted_order(
-    layout: Layout, pieces: Mapping[str, _Piece], base: Floats, moved: set[str], wanted: Mapping[str, float]
-) -> dict[str, float]:
+def _fitted_order(layout: Layout, pieces: Mapping[str, _Piece], base: Floats, moved: set[str]) -> dict[str, float]:
     """Distance of each object so that the order holds strictly, changing the source's own as little as possible.
 
-    Isotonic regression (pool adjacent violators) with a least step between neighbours; what did not move weighs more.
+    Isotonic regression (pool adjacent violators) with a least step between neighbours; what did not move weighs
+    most. Objects that share a stated depth move together.
     """
-    low, high = np.percentile(base, [1, 99])
-    span = max(float(high - low), 1e-3)
-    n = len(layout.order)
-    gap = min(GAP, 0.8 / max(1, n)) * span
-    here: list[float] = []
-    weight: list[float] = []
-    ranks = {name: i for i, name in enumerate(layout.order)}
-    for name in layout.order:
-        piece = pieces[name]
-        solid = piece.alpha >= 0.5
-        if piece.distance is not None and solid.any():
-            here.append(float(np.median(piece.distance[solid])))
-            weight.append(4.0 if name not in moved else 1.0)
+    low, high = (float(v) for v in np.percentile(base, [1, 99]))
+    span = max(high - low, 1e-3)
+    stated = {name: float(np.log(d)) for name, d in _stated(layout).items()}
+    still = [name for name in layout.order if pieces[name].distance is not None and name not in moved]
+    here = {name: _middle(pieces[name]) for name in still}
+    known = sorted((stated[name], here[name]) for name in still)
+    for place, name in enumerate(layout.order):
+        if name in here:
+            continue
+        if layout.depths and len(known) >= 2:
+            here[name] = float(np.interp(stated[name], [k[0] for k in known], sorted(k[1] for k in known)))
+        elif pieces[name].distance is not None:
+            here[name] = _middle(pieces[name])
         else:
-            here.append(float(low + span * (0.15 + 0.6 * ranks[name] / max(1, n - 1))))
-            weight.append(0.1)
-    step = np.arange(n) * gap
-    values = _isotonic(np.array(here) - step, np.array(weight)) + step
-    return {name: float(v) for name, v in zip(layout.order, values, strict=True)}
+            here[name] = low + span * (0.1 + 0.7 * place / max(1, len(layout.order) - 1))
+    groups: list[list[str]] = []
+    for name in layout.order:
+        if layout.depths and groups and stated[name] - stated[groups[-1][0]] < 1e-9:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    for group in groups:  # what is new or moved joins those that stayed
+        stayed = [here[name] for name in group if name in still]
+        shared = float(np.mean(stayed or [here[name] for name in group]))
+        here.update({name: shared for name in group if name not in still})
+    values = np.array([np.mean([here[name] for name in group]) for group in groups])
+    weights = np.array([4.0 * sum(name in still for name in group) + 0.5 for group in groups])
+    least = min(GAP, 0.8 / max(1, len(groups))) * span
+    gaps = np.zeros(len(groups))
+    for k in range(1, len(groups)):
+        natural = float(values[k] - values[k - 1])
+        if natural <= 0 or any(name not in still for name in (*groups[k - 1], *groups[k])):
+            gaps[k] = least
+        elif layout.depths:
+            gaps[k] = min(least, 0.5 * span * (stated[groups[k][0]] - stated[groups[k - 1][0]]))
+        else:
+            gaps[k] = min(least, natural)
+    steps = np.cumsum(gaps)
+    shift = _isotonic(values - steps, weights) + steps - values
+    return {name: here[name] + float(by) for group, by in zip(groups, shift, strict=True) for name in group}
 
 
 def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

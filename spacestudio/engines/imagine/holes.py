@@ -32,6 +32,8 @@ ROW_PULL, COLUMN_PULL = 1.6, 0.5
 """Cost of taking a patch from elsewhere, grey levels per 1/64 of the crop: ground stays with ground, sky with sky."""
 MAX_SOURCES: Final = 4000
 """Patches searched; a regular subsample above that."""
+SEAM: Final = 30.0
+"""Grey levels at the rim of a hole beyond which a step is taken for an edge of the scene."""
 BLOCK: Final = 14
 """Width of a block of texture, reduced px."""
 STRIDE: Final = 7
@@ -74,11 +76,32 @@ def _fill_piece(out: Image, hole: Mask, known: Mask) -> None:
             break
     crop, seen, gap = out[window], known[window], hole[window]
     found = _solve(crop, seen)
-    filled = _at_full_size(crop, seen, gap, found)
+    filled = _evened(_at_full_size(crop, seen, gap, found), crop, seen, gap)
     soft = cv2.GaussianBlur(gap.astype(np.float32), (0, 0), 1.0)[..., None]
     soft = np.where(gap[..., None], np.maximum(soft, 0.5), 0)
     blended = crop * (1 - soft) + filled * soft
     crop[gap] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)[gap]
+
+
+def _evened(filled: Floats, crop: Image, seen: Mask, gap: Mask) -> Floats:
+    """`filled` with slight steps of tone at the rim of the gap spread inwards; strong steps are edges and stay."""
+    reach = max(2.0, 0.012 * max(gap.shape))
+
+    def mean_near(values: Floats, where: Mask, sigma: float) -> Floats:
+        weight = cv2.GaussianBlur(where.astype(np.float32), (0, 0), sigma)
+        total = cv2.GaussianBlur(values * where[..., None], (0, 0), sigma)
+        return np.asarray(total / np.maximum(weight, 1e-4)[..., None], np.float32)
+
+    depth, (rows, columns) = ndimage.distance_transform_edt(~seen, return_indices=True)
+    rim = gap & (depth <= 1.5)
+    if not rim.any():
+        return filled
+    step = mean_near(crop.astype(np.float32), seen, reach) - mean_near(filled, gap & (depth <= 2 * reach), reach)
+    size = np.abs(step).max(2, keepdims=True)
+    step = np.asarray(step * np.exp(-((size / SEAM) ** 2)), np.float32)
+    step = mean_near(step, rim, reach)[rows, columns]
+    step = cv2.GaussianBlur(step, (0, 0), reach) * np.exp(-depth / (0.12 * max(gap.shape)))[..., None].astype(np.float32)
+    return np.asarray(np.where(gap[..., None], filled + step, filled), np.float32)
 
 
 def _solve(crop: Image, known: Mask) -> Floats:
@@ -132,7 +155,7 @@ def _nearest(picture: Floats, gap: Mask, radius: int, turn: int) -> tuple[NDArra
     best = np.empty(len(targets), np.int64)
     for first in range(0, len(targets), 1024):
         best[first : first + 1024] = np.argmin(half - targets[first : first + 1024] @ sources.T, axis=1)
-    places = np.stack(np.mgrid[:height, :width], -1).astype(np.int64)
+    places = np.moveaxis(np.indices((height, width)), 0, -1).astype(np.int64)
     places[tuple(wanted.T)] = clean[best]
     cost = np.zeros((height, width), np.float32)
     cost[tuple(wanted.T)] = ((targets - sources[best]) ** 2).mean(1)
@@ -143,7 +166,7 @@ def _vote(picture: Floats, gap: Mask, places: NDArray[np.int64], cost: Floats, r
     """The picture with each gap pixel the mean of what the patches over it propose, likely ones most."""
     height, width = gap.shape
     at = np.argwhere(gap)
-    typical = float(np.percentile(cost[gap], 60)) + 1.0
+    typical = np.float32(np.percentile(cost[gap], 60) + 1)
     trust = (TRUST ** -ndimage.distance_transform_edt(gap)).astype(np.float32)
     total, mass = np.zeros((len(at), 3), np.float32), np.zeros((len(at), 1), np.float32)
     for dy in range(-radius, radius + 1):
@@ -156,7 +179,7 @@ def _vote(picture: Floats, gap: Mask, places: NDArray[np.int64], cost: Floats, r
             mass += weight
     out = picture.copy()
     out[gap] = total / mass
-    return out
+    return np.asarray(out, np.float32)
 
 
 def _at_full_size(crop: Image, known: Mask, gap: Mask, found: Floats) -> Floats:
@@ -170,13 +193,13 @@ def _at_full_size(crop: Image, known: Mask, gap: Mask, found: Floats) -> Floats:
     ky, kx = height / h, width / w
     base = cv2.resize(found, (width, height), interpolation=cv2.INTER_CUBIC)
     if max(ky, kx) <= 1.0 or min(h, w) <= BLOCK:
-        return np.where(gap[..., None], base, crop).astype(np.float32)
+        return np.asarray(np.where(gap[..., None], base, crop), np.float32)
     whole = cv2.resize(known.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.995
     detail = crop.astype(np.float32) - base
     clear = np.lib.stride_tricks.sliding_window_view(whole, (BLOCK, BLOCK)).all((2, 3))
     clean = np.argwhere(clear)
     if not len(clean):
-        return base.astype(np.float32)
+        return np.asarray(base, np.float32)
     step = -(-len(clean) // MAX_BLOCKS)
     clean = clean[::step]
     windows = np.lib.stride_tricks.sliding_window_view(found[:, :, :], (BLOCK, BLOCK), (0, 1))

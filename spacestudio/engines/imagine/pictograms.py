@@ -29,10 +29,11 @@ TONES: Final = {
 }  # fmt: skip
 """Colour word -> base tone."""
 SAME_COLOUR: Final = {
-    "grey": "gray", "silver": "gray", "metal": "gray", "steel": "gray", "golden": "yellow", "gold": "yellow", "blonde": "yellow",
-    "beige": "tan", "cream": "tan", "straw": "tan", "wooden": "brown", "leather": "brown", "copper": "brown", "wicker": "tan",
+    "grey": "gray", "silver": "gray", "metal": "gray", "steel": "gray", "golden": "yellow", "gold": "yellow",
+    "beige": "tan", "cream": "tan", "straw": "tan", "wooden": "brown", "leather": "brown", "copper": "brown",
     "dark": "black", "violet": "purple", "lavender": "purple", "turquoise": "blue", "navy": "blue", "teal": "green",
-    "crimson": "red", "maroon": "red", "ginger": "orange", "rosy": "pink", "ripe": "", "pale": "white",
+    "crimson": "red", "maroon": "red", "ginger": "orange", "rosy": "pink",
+    "pale": "white", "blonde": "yellow", "wicker": "tan",
 }  # fmt: skip
 
 
@@ -50,9 +51,9 @@ class Thing:
     def colour(self) -> str | None:
         """The colour word among its attributes, as in `TONES`."""
         for word in re.findall(r"[a-z]+", " ".join(self.attributes).lower()):
-            word = SAME_COLOUR.get(word, word)
-            if word in TONES:
-                return word
+            colour = str(SAME_COLOUR.get(word, word))
+            if colour in TONES:
+                return colour
         return None
 
     @property

@@ -158,7 +158,8 @@ def _cut_small(crop: Image, far: NDArray[np.float32] | None, inner: Box) -> Mask
         found = _tidy(_grabcut(features, labels) & inside) & inside
         if found.any() and _plausible(found, window) < REACH:
             limbs = _limbs(found, odds, window) & ~sure
-            labels = np.where(found, cv2.GC_PR_FGD, np.where(labels == cv2.GC_BGD, cv2.GC_BGD, cv2.GC_PR_BGD)).astype(np.uint8)
+            labels = np.where(inside & ~sure, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+            labels[found] = cv2.GC_PR_FGD
             labels[limbs | ndimage.binary_erosion(found, iterations=2)] = cv2.GC_FGD
             found = _tidy((_grabcut(features, labels) | limbs) & inside) & inside
         score = _plausible(found, window)
@@ -235,7 +236,7 @@ def _plausible(mask: Mask, window: tuple[slice, slice]) -> float:
         return 0.0
     height, width = part.shape
     gaps = box.x0 / width, box.y0 / height, 1 - box.x1 / width, 1 - box.y1 / height
-    return 1.0 - max(gaps)
+    return float(1.0 - max(gaps))
 
 
 def _at_object_depth(far: NDArray[np.float32], inside: Mask, rounded: Mask) -> tuple[Mask, bool] | None:
@@ -262,7 +263,7 @@ def _with_depth(lab: NDArray[np.uint8], far: NDArray[np.float32]) -> NDArray[np.
     flat -= flat.mean(0)
     _, axes = np.linalg.eigh(flat.T @ flat / len(flat))
     out = flat @ axes[:, ::-1][:, :3]
-    return np.clip(out + 128, 0, 255).astype(np.uint8).reshape(*far.shape, 3)
+    return np.asarray(np.clip(out + 128, 0, 255).reshape(*far.shape, 3), np.uint8)
 
 
 def _tidy(mask: Mask) -> Mask:

@@ -154,6 +154,7 @@ function select(id, tell) {
   if (id === selected) return;
   flushNudge();
   selected = id;
+  asked = null;
   const box = boxOf(id);
   if (box) say(box.label + " chosen");
   if (tell && (!id || !id.startsWith("new-"))) picks.send(id, { id });
@@ -396,8 +397,8 @@ watch("selected", () => {
   const id = props.selected || null;
   if (picks.outdated(id) || id === selected) return;
   flushNudge();
-  selected = boxOf(id) ? id : null;
-  asked = selected ? null : id;
+  asked = id && !boxOf(id) ? id : null;                  // its value may come a moment later
+  if (!asked) selected = id;
   draw();
 });
 watch(["labels", "readonly", "mode_hint"], () => draw());

@@ -169,17 +169,18 @@ function makePicks() {
   let mine = [], unanswered = [];
   return {
     open() {                                             // takes one pick that still waits for its answer
-      unanswered = unanswered.filter((at) => Date.now() - at < 1500);
+      unanswered = unanswered.filter((pick) => Date.now() - pick.at < 1500);
       return unanswered.shift() !== undefined;
     },
     send(key, payload) {
       const now = Date.now();
-      unanswered.push(now);
+      unanswered.push({ key, at: now });
       mine = mine.filter((pick) => now - pick.at < 3000).concat({ key, at: now });
       trigger("pick", payload);
     },
     outdated(key) {                                      // true when Python only repeats what the person has left since
-      const i = mine.findIndex((pick) => pick.key === key);
+      const open = unanswered.findIndex((pick) => pick.key === key), i = mine.findIndex((pick) => pick.key === key);
+      if (open >= 0) unanswered.splice(open, 1);
       if (i < 0 || Date.now() - mine[i].at > 3000) return false;
       const newer = i < mine.length - 1;
       mine = mine.slice(i + 1);

@@ -47,7 +47,13 @@ function spotOf(node, size, again) {
   const old = placed.get(node.id);
   const same = old && (old.own || (!again && old.fromX === node.x && old.fromY === node.y));
   const at = same ? toScreen(old.x, old.y) : toScreen(node.x * size.w, node.y * size.h);
+  if (!same && narrow()) at.y = stretched(at.y, size);
   return { id: node.id, node, x: at.x, y: at.y, half: pillWidth(node) / 2 + GAP, fixed: !!same };
+}
+// On a phone the picture is a thin band: use the height of the canvas too, a dotted line leads back to the object.
+function stretched(y, size) {
+  const { h } = canvasSize(), band = size.h * view.k;
+  return h / 2 + (y - h / 2) * clamp((h - 3 * PILL) / band, 1, 2.2);
 }
 function spread(spots, w, h) {
   const inside = (spot) => {
@@ -105,12 +111,23 @@ function border(p, c, q, at, half, margin, from, to) {   // the place on the cur
   }
   return to;
 }
+const known = new Map();                                 // edge id -> its last curve: while one node is dragged, most stay
 function curveOf(edge, bend) {
   const p = centre(edge.source), q = centre(edge.target);
+  const halves = [edge.source, edge.target].map((id) => pillWidth(nodeOf(id)) / 2);
+  const inputs = [p.x, p.y, q.x, q.y, bend, ...halves].join(" ");
+  const old = known.get(edge.id);
+  if (old && old.inputs === inputs) return old;
+  const curve = Object.assign(bow(p, q, bend, halves), { inputs });
+  if (known.size > 2000) known.clear();
+  known.set(edge.id, curve);
+  return curve;
+}
+function bow(p, q, bend, halves) {
   const d = Math.hypot(q.x - p.x, q.y - p.y) || 1;
   const c = { x: (p.x + q.x) / 2 - ((q.y - p.y) / d) * bend * 2, y: (p.y + q.y) / 2 + ((q.x - p.x) / d) * bend * 2 };
-  const t0 = border(p, c, q, p, pillWidth(nodeOf(edge.source)) / 2, 2, 0, 0.5);
-  const t1 = border(p, c, q, q, pillWidth(nodeOf(edge.target)) / 2, 4, 1, 0.5);
+  const t0 = border(p, c, q, p, halves[0], 2, 0, 0.5);
+  const t1 = border(p, c, q, q, halves[1], 4, 1, 0.5);
   const a = along(p, c, q, t0), b = along(p, c, q, t1);
   const mix = (u, v, t) => ({ x: u.x + (v.x - u.x) * t, y: u.y + (v.y - u.y) * t });
   const s = t0 < 1 ? (t1 - t0) / (1 - t0) : 0;           // control point of the part between the borders
@@ -161,9 +178,10 @@ const drawAnchors = keyed(find(".ge-anchors"), () => {
 function draw() {
   const near = neighbours();
   svg.classList.toggle("focus", !!near);
+  svg.classList.toggle("crowd", local.edges.length > MANY);                          // cheaper to paint, calmer to look at
   svg.classList.toggle("readonly", !!props.readonly);
   svg.classList.toggle("linking", !!linking);
-  element.classList.toggle("change", props.mode === "change");
+  element.dataset.mode = props.mode === "change" ? "change" : "correct";
   svg.style.setProperty("--pill-text", pillSize() + "px");
   drawPicture();
   drawAnchors(local.nodes.filter(isAway), drawAnchor);
@@ -205,6 +223,9 @@ function classes(kind, edge, near) {
   return kind + " v-" + edge.verdict + " s-" + edge.state.split(" ").pop() + (key === selected ? " sel" : "") + (near && near.has(key) ? " near" : "");
 }
 function drawEdge(part, edge, curve, near) {
+  const look = classes("ge-edge", edge, near) + curve.d + tooltip(edge);
+  if (part.look === look) return;
+  part.look = look;
   set(part, { class: classes("ge-edge", edge, near), "aria-pressed": "edge:" + edge.id === selected });
   set(part, { "aria-label": sentence(edge) + ", " + edge.verdict + ", " + edge.state + (edge.note ? ", " + edge.note : "") });
   write(part.children[0], tooltip(edge));
@@ -318,6 +339,7 @@ function publish(edit) {
 function select(key, tell) {
   if (key === selected) return;
   selected = key;
+  asked = null;
   const node = chosenNode(), edge = chosenEdge();
   if (node || edge) say((node ? node.label : sentence(edge)) + " chosen");
   const id = key && (isEdge(key) ? key.slice(5) : key);
@@ -590,8 +612,8 @@ watch("value", adopt);
 watch("selected", () => {
   const key = props.selected || null;
   if (picks.outdated(key) || key === selected) return;
-  selected = exists(key) ? key : null;
-  asked = selected ? null : key;
+  asked = key && !exists(key) ? key : null;              // its value may come a moment later
+  if (!asked) selected = key;
   draw();
 });
 watch(["relations", "mode", "readonly", "mode_hint"], () => draw());

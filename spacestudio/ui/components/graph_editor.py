@@ -153,7 +153,13 @@ class GraphEditor(gr.HTML):
         mode_hint: str = "",
         **kwargs: Any,
     ) -> None:
-        props = {"relations": list(relations), "selected": selected, "mode": mode, "readonly": readonly, "mode_hint": mode_hint}
+        props = {
+            "relations": list(relations),
+            "selected": selected,
+            "mode": mode,
+            "readonly": readonly,
+            "mode_hint": mode_hint,
+        }
         self.__dict__.update(props)  # else gr.HTML takes these names for events, as they stand in quotes in the script
         super().__init__(value=value, **(template("graph_editor") | props | kwargs))
 

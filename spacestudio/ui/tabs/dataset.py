@@ -11,20 +11,21 @@ import gradio as gr
 
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import shown, visitor_of
-
-FOLDER = "sample-folders"
 
 
 def dataset_tab(frame: Frame) -> None:
     """Build the tab."""
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            table = gr.Dataframe(
-                headers=["#", "name", "objects", "questions", "accepted", "review", "made from", "id"], datatype="str", interactive=False,
-                label="Samples (click to open)", elem_id="samples-table", max_height=360, wrap=True,
-            )  # fmt: skip
+            table = make_table(
+                {"#": 5, "name": 22, "objects": 9, "questions": 10, "accepted": 9, "review": 11, "made from": 16, "id": 18},
+                "Samples (click to open)",
+                "samples-table",
+                360,
+            )
         with gr.Column(scale=1, min_width=260):
             name = gr.Textbox(label="Name of the open sample", max_length=60, elem_id="sample-name")
             with gr.Row():
@@ -37,7 +38,7 @@ def dataset_tab(frame: Frame) -> None:
         with gr.Column(scale=1, min_width=300):
             chosen = gr.CheckboxGroup([], label="Samples to export", elem_id="export-samples")
             form = gr.Dropdown(
-                [(e.label or n, n) for n, e in FORMATS.items()] + [("Sample folders (everything)", FOLDER)],
+                [(e.label or n, n) for n, e in FORMATS.items()],
                 value=next(iter(FORMATS)), label="Format", elem_id="export-format",
             )  # fmt: skip
             about = gr.Markdown(elem_id="export-about")
@@ -123,8 +124,6 @@ def _review(look: Look, status: str) -> None:
 
 
 def _preview(frame: Frame, visitor: Any, ids: list[str], name: str) -> tuple[str, str]:
-    if name == FOLDER:
-        return "Everything about each sample, as `analyze` writes it; drop the ZIP in the Image tab to bring it back.", ""
     if not ids:
         return FORMATS[name].help, ""
     rows, count = frame.studio.preview(visitor_of(visitor), ids, name)

@@ -12,6 +12,7 @@ from spacestudio.engines import DEPTH
 from spacestudio.errors import InputError
 from spacestudio.figures.depth import depth_figure, depth_image
 from spacestudio.figures.layers import layer_overlay, layer_strip
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 
 
@@ -19,18 +20,15 @@ def depth_tab(frame: Frame) -> None:
     """Build the tab."""
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
-            plot = gr.Plot(label="Depth", elem_id="depth-plot")
+            plot = gr.Plot(show_label=False, elem_id="depth-plot")
         with gr.Column(scale=1, min_width=320):
             overlay = gr.ImageSlider(
                 label="Picture | depth layers", elem_id="layer-overlay", interactive=False, format="png"
             )
-    strip = gr.Plot(label="Layers, near to far", elem_id="layer-strip")
+    strip = gr.Plot(show_label=False, elem_id="layer-strip")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            table = gr.Dataframe(
-                headers=["layer", "from", "to", "objects, nearest first"], datatype="str", interactive=False, label="Layers",
-                elem_id="layers", wrap=True,
-            )  # fmt: skip
+            table = make_table({"layer": 10, "from": 12, "to": 12, "objects, nearest first": 66}, "Layers", "layers")
         with gr.Column(scale=1, min_width=260):
             cuts = gr.Textbox(
                 label="Cuts between layers",

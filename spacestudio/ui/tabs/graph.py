@@ -16,6 +16,7 @@ from spacestudio.relations.words import reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.ui.components.graph_editor import GraphEditor
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
@@ -52,10 +53,9 @@ def graph_tab(frame: Frame) -> None:
                 correct = gr.Button("Correct", variant="primary", elem_id="correct", min_width=90)
                 change = gr.Button("Ask of a new picture", elem_id="want", min_width=120)
                 release = gr.Button("Release correction", elem_id="release", min_width=110)
-            gr.HTML(
-                "<b>Correct</b>: the picture already shows it. <b>Ask of a new picture</b>: change; it goes to Regenerate.",
-                apply_default_css=False, elem_classes="hint",
-            )  # fmt: skip
+            gr.Markdown(
+                "**Correct**: the picture already shows it. **Ask of a new picture**: change; it goes to Regenerate."
+            )
             why = gr.Markdown(elem_id="reason")
     with gr.Row():
         families = gr.CheckboxGroup(list(FAMILIES), value=SHOWN_FAMILIES, label="Families", elem_id="families")
@@ -68,10 +68,12 @@ def graph_tab(frame: Frame) -> None:
             label="Show",
             elem_id="only",
         )
-    table = gr.Dataframe(
-        headers=["#", "subject", "relation", "object", "frame", "verdict", "margin", "needs", "by"], datatype="str", interactive=False,
-        label="Relations", elem_id="relations", max_height=360, wrap=True,
-    )  # fmt: skip
+    table = make_table(
+        {"#": 5, "subject": 15, "relation": 14, "object": 15, "frame": 8, "verdict": 16, "margin": 9, "needs": 8, "by": 10},
+        "Relations",
+        "relations",
+        360,
+    )
     keys = gr.State([])
     picked = gr.State([])
     outputs = [editor, clash, subject, object_, table, keys]

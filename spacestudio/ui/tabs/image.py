@@ -15,9 +15,8 @@ from spacestudio.services.begin import Recipe
 from spacestudio.services.examples import EXAMPLES, example
 from spacestudio.services.intake import bring_file, camera_from, coco_for, depth_from
 from spacestudio.ui.components.box_editor import BoxEditor
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
-
-HEADERS = ["object", "attributes", "depth", "by"]
 
 
 def image_tab(frame: Frame) -> None:
@@ -57,11 +56,7 @@ def image_tab(frame: Frame) -> None:
                     for name, entry in EXAMPLES.items()
                 ]
         with gr.Column(scale=3, min_width=320):
-            gr.HTML(
-                "<b>Correct</b> Boxes here say what the picture already shows.",
-                elem_classes="kind-correct",
-                apply_default_css=False,
-            )
+            gr.Markdown("**Correct** Boxes here say what the picture already shows.", elem_classes="kind-correct")
             editor = BoxEditor(
                 None,
                 labels=LANGUAGE.load("grammar").labels(),
@@ -69,15 +64,7 @@ def image_tab(frame: Frame) -> None:
                 mode_hint="Drag to draw a box, then type its name.",
             )
         with gr.Column(scale=1, min_width=260):
-            table = gr.Dataframe(
-                headers=["#", *HEADERS],
-                datatype="str",
-                interactive=False,
-                label="Objects",
-                elem_id="objects",
-                max_height=320,
-                wrap=True,
-            )
+            table = make_table({"#": 10, "object": 28, "attributes": 24, "depth": 20, "by": 18}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
                 label="Attributes", info="comma-separated: red, ceramic", max_length=200, elem_id="object-attributes"

@@ -15,6 +15,7 @@ from spacestudio.qa import FAMILIES
 from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
@@ -34,10 +35,9 @@ def questions_tab(frame: Frame) -> None:
         text = gr.Textbox(label="Contains", elem_id="qa-text", max_length=100, min_width=120)
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            table = gr.Dataframe(
-                headers=["#", "question", "answer", "family", "status", "marks"], datatype="str", interactive=False, label="Questions",
-                elem_id="questions", max_height=460, wrap=True,
-            )  # fmt: skip
+            table = make_table(
+                {"#": 6, "question": 46, "answer": 16, "family": 12, "status": 11, "marks": 9}, "Questions", "questions", 460
+            )
             with gr.Row():
                 accept_all = gr.Button("Accept all shown", elem_id="accept-all", min_width=120)
                 reject_all = gr.Button("Reject all shown", elem_id="reject-all", min_width=120)

@@ -15,6 +15,7 @@ from spacestudio.relations.words import reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import prompts_of, unique_names
 from spacestudio.ui.components.box_editor import BoxEditor
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import plain
 from spacestudio.ui.tabs.graph import PREDICATES
@@ -22,10 +23,10 @@ from spacestudio.ui.tabs.graph import PREDICATES
 
 def regenerate_tab(frame: Frame) -> None:
     """Build the tab."""
-    gr.HTML(
-        "<b>Change</b> Everything here is asked of a <b>new</b> picture; the open one, its questions and its exports stay as they are.",
-        elem_classes="kind-change", apply_default_css=False,
-    )  # fmt: skip
+    gr.Markdown(
+        "**Change** Everything here is asked of a **new** picture; the open one, its questions and its exports stay as they are.",
+        elem_classes="kind-change",
+    )
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             canvas = BoxEditor(
@@ -59,19 +60,12 @@ def regenerate_tab(frame: Frame) -> None:
                 engine = gr.Dropdown([(e.label, n) for n, e in IMAGINE.items()], label="Engine", value=next(iter(IMAGINE)))
                 seed = gr.Number(label="Seed", value=0, precision=0, minimum=0, maximum=2**31)
             make = gr.Button("Regenerate", variant="primary", elem_id="regenerate")
-    wanted = gr.Dataframe(
-        headers=["asked", "now", "why"],
-        datatype="str",
-        interactive=False,
-        label="Asked, and how the open picture stands",
-        elem_id="wanted",
-        wrap=True,
-    )
+    wanted = make_table({"asked": 35, "now": 15, "why": 50}, "Asked, and how the open picture stands", "wanted")
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             slider = gr.ImageSlider(label="Before | after", elem_id="before-after", interactive=False, format="png")
         with gr.Column(scale=2, min_width=320):
-            verdicts = gr.Dataframe(headers=["asked", "verdict", "why"], datatype="str", interactive=False, label="Verdicts in the new picture", elem_id="verdicts", wrap=True)  # fmt: skip
+            verdicts = make_table({"asked": 32, "verdict": 18, "why": 50}, "Verdicts in the new picture", "verdicts")
             which = gr.Dropdown([], label="Candidate", elem_id="candidate")
             keep = gr.Button("Keep this one as a new sample", elem_id="keep", variant="primary")
     outputs = [canvas, problem, subject, object_, order, prompt, negative, wanted, slider, verdicts, which]

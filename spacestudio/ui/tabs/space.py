@@ -16,6 +16,7 @@ from spacestudio.formats.ply import write_ply
 from spacestudio.relations.words import statement
 from spacestudio.services import judge
 from spacestudio.services.payloads import camera_payload
+from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import must_open, opened, shown, visitor_of
 
@@ -26,7 +27,7 @@ def space_tab(frame: Frame) -> None:
     """Build the tab."""
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
-            plot = gr.Plot(label="Point cloud", elem_id="cloud")
+            plot = gr.Plot(show_label=False, elem_id="cloud")
         with gr.Column(scale=1, min_width=260):
             color = gr.Radio(COLORS, value="photo", label="Colour by", elem_id="cloud-color")
             facts = gr.Markdown(elem_id="cloud-facts")
@@ -45,7 +46,7 @@ def space_tab(frame: Frame) -> None:
                 label="Seen from",
                 elem_id="view",
             )
-            seen = gr.Dataframe(headers=["relation", "verdict"], datatype="str", interactive=False, label="What stands where", elem_id="seen", max_height=260, wrap=True)  # fmt: skip
+            seen = make_table({"relation": 70, "verdict": 30}, "What stands where", "seen", 260)
     with gr.Accordion("The full cloud", open=False):
         gr.Markdown("Every point, as the exported binary PLY. It may be large.")
         load = gr.Button("Open the full cloud", elem_id="full-cloud-open")

@@ -1,0 +1,241 @@
+"""Clashes against a brute-force checker that shares no code with the room."""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
+from spacestudio.domain.objects import SceneObject
+from spacestudio.layouts.extract import extract
+from spacestudio.reasoning.consistency import absent_clashes, clashes, explain, first_clash, implied, reduced, repairs
+from spacestudio.relations.relate import with_pins
+
+NAMES = "abcdef"
+AXES = {
+    "left of": ("x", -1), "right of": ("x", 1), "above": ("y", -1), "below": ("y", 1), "in front of": ("z", -1),
+    "behind": ("z", 1), "at the same depth": ("z", 0),
+}  # fmt: skip
+
+
+def graph(relations: list[Relation], n: int = 6, **more: object) -> SpatialGraph:
+    return SpatialGraph.of([SceneObject(i, i, Box(0, 0, 0, 0)) for i in NAMES[:n]], relations, **more)  # type: ignore[arg-type]
+
+
+def said(subject: str, predicate: str, object_: str, verdict: str = "true", frame: str = "image", **more: object) -> Relation:
+    return Relation(subject, predicate, object_, frame=frame, verdict=verdict, origin="person", **more)  # type: ignore[arg-type]
+
+
+def triples(clash: tuple[Relation, ...]) -> set[tuple[str, str, str]]:
+    return {r.triple for r in clash}
+
+
+def can_hold(relations: tuple[Relation, ...]) -> bool:
+    """Try every ranking of the objects on every axis."""
+    for axis in "xyz":
+        own = [r for r in relations if AXES[r.predicate][0] == axis]
+        names = sorted({r.subject for r in own} | {r.object for r in own})
+        rankings = (dict(zip(names, ranks, strict=True)) for ranks in product(range(len(names)), repeat=len(names)))
+        if own and not any(all(_agrees(r, ranking) for r in own) for ranking in rankings):
+            return False
+    return True
+
+
+def _agrees(r: Relation, ranking: dict[str, int]) -> bool:
+    sign = np.sign(ranking[r.subject] - ranking[r.object])
+    return bool((sign == AXES[r.predicate][1]) == (r.verdict == "true"))
+
+
+relations_of_five = st.lists(
+    st.builds(
+        said,
+        st.sampled_from("abcde"), st.sampled_from(sorted(AXES)), st.sampled_from("abcde"), st.sampled_from(["true", "true", "false"]),
+    ).filter(lambda r: r.subject != r.object),
+    min_size=2, max_size=8, unique_by=lambda r: (r.triple, r.verdict),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(relations_of_five)
+def test_a_clash_is_reported_exactly_when_there_is_one_and_it_is_the_smallest(asked: list[Relation]) -> None:
+    found = clashes(graph(asked))
+    assert bool(found) == (not can_hold(tuple(asked)))
+    for clash in found:
+        assert not can_hold(clash)
+        assert all(can_hold(clash[:k] + clash[k + 1 :]) for k in range(len(clash)))
+    if found:
+        smaller = (subset for size in range(len(found[0])) for subset in combinations(asked, size))
+        assert all(can_hold(subset) for subset in smaller)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(NAMES), st.sampled_from(["left of", "above", "in front of"]), st.integers(2, 6), st.data())
+def test_an_edge_back_along_a_path_closes_the_shortest_cycle(
+    order: list[str], predicate: str, length: int, data: st.DataObject
+) -> None:
+    pairs = [(a, b) for a, b in combinations(range(6), 2) if b - a == 1 or data.draw(st.booleans())]
+    asked = [said(order[a], predicate, order[b]) for a, b in pairs]
+    assert clashes(graph(asked)) == ()
+    back = said(order[length - 1], predicate, order[0])
+    clash = first_clash(graph([*asked, back]))
+    assert back in clash
+    assert not can_hold(clash)
+    assert all(can_hold(clash[:k] + clash[k + 1 :]) for k in range(len(clash)))
+    assert len(clash) == 1 + _steps(pairs, length - 1)
+
+
+def _steps(pairs: list[tuple[int, int]], end: int) -> int:
+    best = {0: 0}
+    for b in range(1, end + 1):
+        best[b] = min(best[a] + 1 for a, c in pairs if c == b)
+    return best[end]
+
+
+@pytest.mark.parametrize(
+    ("asked", "members"),
+    [
+        ([("a", "left of", "b"), ("b", "left of", "c"), ("c", "left of", "a")], 3),
+        ([("a", "left of", "b"), ("a", "right of", "b")], 2),
+        ([("a", "on", "b"), ("a", "below", "b")], 2),
+        ([("a", "on", "b"), ("b", "on", "c"), ("c", "on", "a")], 3),
+        ([("a", "under", "b"), ("a", "on", "b")], 2),
+        ([("a", "inside", "b"), ("b", "inside", "c"), ("c", "inside", "a")], 3),
+        ([("a", "inside", "b"), ("a", "wider", "b")], 2),
+        ([("a", "surrounding", "b"), ("b", "larger", "a")], 2),
+        ([("a", "narrower", "b"), ("b", "taller", "a"), ("a", "larger", "b")], 3),
+        ([("a", "inside", "b"), ("b", "separated", "c"), ("a", "overlapping", "c")], 3),
+        ([("a", "inside", "b"), ("b", "separated", "c"), ("a", "inside", "c")], 3),
+        ([("a", "overlapping", "b"), ("b", "separated", "a")], 2),
+        ([("a", "inside", "b"), ("b", "overlapping", "a")], 2),
+        ([("a", "far", "b"), ("b", "near", "a")], 2),
+        ([("a", "far", "b"), ("a", "beside", "b")], 2),
+        ([("a", "far", "b"), ("a", "on", "b")], 2),
+        ([("a", "inside", "b"), ("b", "inside", "c"), ("a", "far", "c")], 3),
+        ([("a", "at the same depth", "b"), ("b", "at the same depth", "c"), ("a", "behind", "c")], 3),
+    ],
+)
+def test_what_cannot_hold(asked: list[tuple[str, str, str]], members: int) -> None:
+    clash = first_clash(graph([said(*triple) for triple in asked]))
+    assert triples(clash) == set(asked)
+    assert len(clash) == members
+    for k in range(members):
+        assert clashes(graph(list(clash[:k] + clash[k + 1 :]))) == ()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [("a", "inside", "b"), ("a", "left of", "b")],
+        [("a", "on", "b"), ("a", "behind", "b")],
+        [("a", "on", "b"), ("a", "separated", "b")],
+        [("a", "overlapping", "b"), ("a", "far", "b")],
+        [("a", "on", "b"), ("a", "inside", "b")],
+        [("a", "left of", "b"), ("a", "above", "b"), ("a", "behind", "b")],
+        [("a", "larger", "b"), ("b", "wider", "a")],
+        [("a", "looking at", "b"), ("b", "looking at", "a")],
+    ],
+)
+def test_what_can_hold(asked: list[tuple[str, str, str]]) -> None:
+    assert clashes(graph([said(*triple) for triple in asked])) == ()
+
+
+def test_frames_are_kept_apart_and_side_views_turn_into_the_camera_frame() -> None:
+    assert clashes(graph([said("a", "left of", "b"), said("a", "right of", "b", frame="camera")])) == ()
+    from_left = said("a", "right of", "b", frame="left")  # what is in front is on the right, seen from the left
+    assert clashes(graph([from_left, said("a", "in front of", "b", frame="camera")])) == ()
+    assert len(first_clash(graph([from_left, said("a", "behind", "b", frame="camera")]))) == 2
+
+
+def test_false_relations_count_only_when_asked() -> None:
+    asked = graph([said("a", "left of", "b"), said("a", "left of", "b", "false")])
+    assert len(first_clash(asked)) == 2
+    assert clashes(asked, negative=False) == ()
+    assert clashes(graph([said("a", "left of", "b", "undecided"), said("b", "left of", "a")])) == ()
+    neither = [said("a", "in front of", "b", "false"), said("b", "in front of", "a", "false")]
+    assert clashes(graph(neither)) == ()
+    assert len(first_clash(graph([*neither, said("b", "at the same depth", "a", "false")]))) == 3
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12))
+def test_a_measured_graph_never_clashes_and_one_wrong_correction_is_found(seed: int, n: int) -> None:
+    measured = extract(random_layout(np.random.default_rng(seed), n))
+    assert clashes(measured) == ()
+    ordered = [r for r in measured if r.predicate == "left of" and r.frame == "image" and r.verdict == "true"]
+    if not ordered:
+        return
+    wrong = max(ordered, key=lambda r: r.margin)
+    pinned = with_pins(measured, {wrong.key: {"predicate": "right of", "verdict": "true"}})
+    for clash in clashes(pinned):
+        assert any(r.origin == "person" for r in clash)
+        assert all(clashes(pinned.but(relations=clash[:k] + clash[k + 1 :])) == () for k in range(len(clash)))
+
+
+def test_measured_sameness_has_a_tolerance_and_orders_nothing() -> None:
+    steps = [Relation(a, "at the same depth", b, "depth", "camera", 0.02, 0.0125) for a, b in ("ab", "bc", "cd")]
+    assert clashes(graph([*steps, Relation("a", "in front of", "d", "depth", "camera", 0.06, 0.05)])) == ()
+
+
+def random_layout(rng: np.random.Generator, n: int) -> Layout:
+    corners = rng.uniform(0, 350, (n, 2))
+    sizes = rng.uniform(20, 160, (n, 2))
+    boxes = {f"o{k}": Box(*corners[k], *(corners[k] + sizes[k])) for k in range(n)}
+    return Layout(512, 512, boxes, tuple(boxes))
+
+
+def test_explained_in_one_sentence() -> None:
+    names = {"a": "cup", "b": "plate", "c": "lamp"}
+    clash = first_clash(graph([said("b", "left of", "c"), said("a", "left of", "b"), said("c", "left of", "a")]))
+    assert explain(clash, names) == "plate is left of lamp, lamp is left of cup and cup is left of plate can't all hold."
+    two = first_clash(graph([said("a", "far", "b"), said("a", "near", "b")]))
+    assert explain(two, names) == "cup is far from plate and cup is near plate can't both hold."
+
+
+@settings(max_examples=60, deadline=None)
+@given(relations_of_five)
+def test_every_repair_makes_the_clash_disappear(asked: list[Relation]) -> None:
+    for clash in clashes(graph(asked)):
+        ways = repairs(clash, {"a": "cup"})
+        assert {w.relation for w in ways if w.kind == "drop"} == set(clash)
+        for way in ways:
+            rest = tuple(r for r in clash if r is not way.relation) + ((way.replacement,) if way.replacement else ())
+            assert can_hold(rest)
+            assert way.words.endswith(".")
+
+
+def test_absent_things_that_are_present() -> None:
+    things = [SceneObject("a", "cat", Box(0, 0, 0, 0), ("black",)), SceneObject("b", "dog", Box(0, 0, 0, 0))]
+    both = SpatialGraph.of(things, (), negative_objects=["a black cat", "Dog", "bird"])
+    assert absent_clashes(both) == (
+        "black cat (a) is in the graph, and a black cat must not appear.",
+        "dog (b) is in the graph, and Dog must not appear.",
+    )
+    assert absent_clashes(both.but(negative_objects=("bird",))) == ()
+
+
+def test_what_follows_and_what_can_be_left_out() -> None:
+    chain = graph([said("a", "left of", "b", family="direction"), said("c", "right of", "b", family="direction")])
+    (follows,) = implied(chain)
+    assert follows.triple == ("a", "left of", "c")
+    assert follows.evidence["implied_by"] == [["a", "left of", "b"], ["c", "right of", "b"]]
+    full = chain.but(relations=[*chain, follows, said("b", "right of", "a", family="direction")])
+    assert {r.triple for r in reduced(full)} == {r.triple for r in chain}
+
+
+@settings(max_examples=60, deadline=None)
+@given(relations_of_five)
+def test_reducing_loses_nothing(asked: list[Relation]) -> None:
+    asked = [r for r in asked if r.verdict == "true"]
+    whole = graph(asked)
+    if clashes(whole):
+        return
+    small = tuple(reduced(whole))
+    for r in asked:  # the negation of whatever was dropped can't hold beside the rest
+        opposite = said(r.subject, r.predicate, r.object, "false")
+        assert r in small or not can_hold((*small, opposite))

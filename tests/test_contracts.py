@@ -1,0 +1,275 @@
+"""Every registered engine, relation, question family and format keeps its room's promise; a newcomer is tested on arrival."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.layout import Layout
+from spacestudio.domain.qa import QA_STATUSES
+from spacestudio.engines import ENGINES
+from spacestudio.engines.protocols import Detection, Source
+from spacestudio.errors import FormatError, Unavailable, UnknownName
+from spacestudio.formats import FORMATS
+from spacestudio.geometry.layering import layers_of
+from spacestudio.geometry.measure import measure
+from spacestudio.qa import FAMILIES as QUESTIONS
+from spacestudio.qa.scene import Scene
+from spacestudio.registry import Entry, Registry
+from spacestudio.relations import FAMILIES as RELATIONS
+from spacestudio.relations.family import Family
+from spacestudio.relations.relate import VIEWS, relate, seen_from
+from tests.formats.made import full_sample, plain_sample
+from tests.support import coffee, small_scene
+
+REGISTRIES: dict[str, Registry] = {**ENGINES, "relations": RELATIONS, "questions": QUESTIONS, "formats": FORMATS}
+ENTRIES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
+
+
+def load(registry: Registry, name: str):
+    """The target; skips where a package it needs is not installed."""
+    if missing := registry[name].missing():
+        pytest.skip(f"{name} needs: pip install {' '.join(missing)}")
+    return registry.load(name)
+
+
+def names(registry: Registry):
+    return pytest.mark.parametrize("name", [n for n in registry if registry[n].built_in])
+
+
+@pytest.mark.parametrize(("kind", "name"), ENTRIES)
+def test_an_entry_says_what_it_is_and_loads(kind, name):
+    entry = REGISTRIES[kind][name]
+    assert re.fullmatch(r"[a-z][a-z0-9_-]*", name)
+    assert re.fullmatch(r".{10,}[.?]", entry.help), "help is one sentence"
+    assert re.fullmatch(r"[a-z_.]+:\w+", entry.target)
+    assert entry.built_in or entry.licence, "weights come with a licence"
+    assert load(REGISTRIES[kind], name) is not None
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_an_unknown_name_is_answered_with_the_known_ones(kind):
+    registry = REGISTRIES[kind]
+    with pytest.raises(UnknownName, match=re.escape(next(iter(registry)))):
+        registry["no-such-thing"]
+    assert "no-such-thing" not in registry
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it():
+    registry = Registry("engine", {"far": Entry("engines.far:Far", "Not here.", needs=("no_such_package",))})
+    with pytest.raises(Unavailable, match="pip install no_such_package"):
+        registry.load("far")
+
+
+@pytest.mark.parametrize("stage", ENGINES)
+def test_the_default_engine_of_each_stage_is_built_in(stage):
+    registry = ENGINES[stage]
+    assert registry[next(iter(registry))].built_in
+    assert not registry[next(iter(registry))].missing()
+
+
+# Engines
+
+
+def engine(stage: str, name: str):
+    made = load(ENGINES[stage], name)()
+    assert made.name == name
+    assert isinstance(made.version, str) and made.version
+    assert json.loads(json.dumps(dict(made.settings))) == dict(made.settings), "settings go into provenance"
+    return made
+
+
+@names(ENGINES["depth"])
+def test_depth_engine(name):
+    image = coffee(90, 60)
+    before = image.copy()
+    made = engine("depth", name)
+    depth, camera = made.estimate(image)
+    assert (image == before).all()
+    if depth is None:
+        return
+    assert depth.values.shape == (60, 90) and depth.values.dtype == np.float32
+    assert depth.valid.any() and np.isfinite(depth.values[depth.valid]).all()
+    assert depth.source, "who made it is shown"
+    assert camera is None or (camera.width, camera.height) == (90, 60)
+    again, _ = engine("depth", name).estimate(image)
+    np.testing.assert_array_equal(again.values, depth.values)
+    for size in ((1, 1), (1, 40), (40, 3)):
+        small, _ = made.estimate(np.zeros((*size, 3), np.uint8))
+        assert small.values.shape == size
+
+
+@names(ENGINES["objects"])
+@pytest.mark.parametrize("with_depth", [True, False])
+def test_object_engine(name, with_depth):
+    image, depth, *_ = small_scene(96, 128)
+    before = image.copy()
+    found = engine("objects", name).detect(image, depth if with_depth else None)
+    assert (image == before).all()
+    assert [d.score for d in found] == sorted((d.score for d in found), reverse=True), "best first"
+    for d in found:
+        assert isinstance(d, Detection) and 0 <= d.score <= 1
+        assert d.box == d.box.clipped(128, 96) and d.box.area > 0
+        assert d.mask is None or (d.mask.shape == (96, 128) and d.mask.dtype == bool and d.mask.any())
+    again = engine("objects", name).detect(image, depth if with_depth else None)
+    assert [(d.label, d.box, d.score) for d in again] == [(d.label, d.box, d.score) for d in found]
+
+
+@names(ENGINES["masks"])
+@pytest.mark.parametrize("with_depth", [True, False])
+def test_mask_engine(name, with_depth):
+    image, depth, _, objects = small_scene(96, 128)
+    odd = [Box(0, 0, 0, 0), Box(127, 95, 128, 96), Box(-50, -50, 500, 500), Box(10.5, 10.5, 10.75, 30)]
+    boxes = [o.box for o in objects] + odd
+    made = engine("masks", name)
+    masks = made.segment(image, depth if with_depth else None, boxes)
+    assert len(masks) == len(boxes)
+    for mask, box in zip(masks, boxes, strict=True):
+        assert mask.shape == (96, 128) and mask.dtype == bool
+        assert mask.any(), "never empty"
+        rows, columns = box.slices(128, 96)
+        outside = mask.copy()
+        outside[rows, columns] = False
+        assert not outside.any(), "inside its box"
+    assert made.segment(image, depth, []) == []
+    for a, b in zip(masks, engine("masks", name).segment(image, depth if with_depth else None, boxes), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+LAYOUT = Layout(
+    128, 96, {"ball-1": Box(10, 40, 60, 90), "lamp-1": Box(40, 10, 100, 80)}, ("ball-1", "lamp-1"),
+    {"ball-1": "ball", "lamp-1": "lamp"}, background="a room", prompt="a ball before a lamp",
+)  # fmt: skip
+
+
+@names(ENGINES["image"])
+@pytest.mark.parametrize("with_source", [True, False])
+def test_image_engine(name, with_source):
+    image, depth, _, objects = small_scene(96, 128)
+    source = Source(image, objects, depth) if with_source else None
+    made = engine("image", name).render(LAYOUT, source, seed=3)
+    assert made.image.shape == (96, 128, 3) and made.image.dtype == np.uint8
+    if made.objects:
+        assert [o.id for o in made.objects] == list(LAYOUT.boxes)
+        assert set(made.visible) == set(LAYOUT.boxes) and all(0 <= share <= 1 for share in made.visible.values())
+        masks = [o.mask for o in made.objects]
+        assert all(m is not None and m.shape == (96, 128) for m in masks)
+        assert not np.logical_and(*masks).any(), "a pixel shows one object"
+    assert made.depth is None or made.depth.values.shape == (96, 128)
+    again = engine("image", name).render(LAYOUT, source, seed=3)
+    np.testing.assert_array_equal(again.image, made.image)
+
+
+@names(ENGINES["scene"])
+@pytest.mark.parametrize("scene", [None, "kitchen"])
+def test_scene_engine(name, scene):
+    from spacestudio.reasoning.consistency import clashes
+
+    writer = engine("scene", name)
+    for seed in range(5):
+        graph = writer.imagine(scene, seed)
+        assert len(graph) >= 2 and len(graph.relations) >= 1
+        assert graph.scene
+        assert not list(clashes(graph)), "always consistent"
+        assert writer.imagine(scene, seed).relations == graph.relations
+        assert not {o.label for o in graph.objects} & set(graph.negative_objects)
+
+
+# Relations
+
+
+@names(RELATIONS)
+def test_relation_family(name):
+    family = load(RELATIONS, name)
+    assert isinstance(family, Family) and family.name == name
+    assert set(family.inverses) == set(family.thresholds) and set(family.inverses.values()) == set(family.thresholds)
+    assert all(threshold > 0 for threshold in family.thresholds.values())
+    assert (family.margins.__doc__ or "").strip(), "the rule is said in words"
+    others = {p for n in RELATIONS if n != name for p in RELATIONS.load(n).predicates}
+    assert not others & set(family.predicates), "a predicate belongs to one family"
+
+
+# Questions
+
+
+def scene() -> Scene:
+    image, depth, camera, objects = small_scene(240, 320)
+    objects = (
+        objects[0].but(attributes=("red",)),
+        objects[1],
+        objects[1].but(id="lamp-2", box=Box(10, 10, 60, 60), mask=None),
+    )
+    variants = measure(objects, 320, 240, depth, camera)
+    graph = relate(objects, variants, "room", ("dog",))
+    views = {view: seen_from(view, objects, variants, graph) for view in VIEWS}
+    distances = {o.id: tuple(float(v) for v in z) for o, z in zip(objects, variants[0].z, strict=True)}
+    return Scene(graph, 320, 240, views, layers_of(objects, depth), distances, True, "made")
+
+
+@names(QUESTIONS)
+def test_question_family(name):
+    asked = scene()
+    pairs = load(QUESTIONS, name)(asked)
+    assert isinstance(pairs, list)
+    assert len({q.key for q in pairs}) == len(pairs), "keys are unique"
+    for q in pairs:
+        assert q.family == name and q.question.strip() and q.answer.strip()
+        assert q.facts, "an answer names what it rests on"
+        assert json.loads(json.dumps(q.facts))
+        assert not q.options or q.answer in q.options
+        assert q.status in QA_STATUSES and q.origin == "geometry"
+    assert load(QUESTIONS, name)(asked) == pairs
+
+
+@names(QUESTIONS)
+def test_a_family_has_nothing_to_ask_of_an_empty_scene(name):
+    from spacestudio.domain.graph import SpatialGraph
+
+    assert load(QUESTIONS, name)(Scene(SpatialGraph.of(()), 10, 10)) == []
+
+
+def test_the_made_scene_makes_most_families_ask():
+    silent = [name for name in QUESTIONS if not QUESTIONS.load(name)(scene())]
+    assert len(silent) <= len(QUESTIONS) // 3, silent
+
+
+# Formats
+
+
+@names(FORMATS)
+def test_format_round_trip(name, tmp_path):
+    fmt = load(FORMATS, name)
+    samples = [full_sample(), plain_sample()]
+    assert fmt.name == name
+    rows = fmt.rows(samples)
+    assert rows and json.loads(json.dumps(rows)) == rows, "JSON values"
+    files = fmt.write(samples, tmp_path / "a")
+    assert files and all(f.is_file() and f.is_relative_to(tmp_path / "a") for f in files)
+    assert fmt.read(tmp_path / "a") == rows
+    again = fmt.write(samples, tmp_path / "b")
+    for one, other in zip(files, again, strict=True):
+        assert one.read_bytes() == other.read_bytes(), f"{one.name}: same samples, same bytes"
+
+
+@names(FORMATS)
+def test_format_refuses_nonsense_in_one_line(name, tmp_path):
+    fmt = load(FORMATS, name)
+    (tmp_path / "empty").mkdir()
+    nonsense = tmp_path / "x.bin"
+    nonsense.write_bytes(b"\x00\xff nonsense {")
+    for path in (tmp_path / "empty", nonsense, tmp_path / "absent"):
+        with pytest.raises(FormatError) as caught:
+            fmt.read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_depth_kinds_are_three_words():
+    for kind in ("metric", "relative", "disparity"):
+        assert DepthMap.of(np.ones((2, 2), np.float32), kind).kind == kind
+    with pytest.raises(ValueError, match="metric, relative or disparity"):
+        DepthMap.of(np.ones((2, 2), np.float32), "metres")
