@@ -51,10 +51,10 @@ def main() -> None:
         points = WIDTH * HEIGHT
         base = found["spacestudio: cloud + write"]
         sizes = {"spacestudio: cloud + write": mine, "Open3D: create_from_rgbd_image + write": theirs}
-        rows = [
-            [name, ms(t), f"{points / t / 1e6:.1f} M/s", f"{t / base:.2f} x", f"{sizes[name].stat().st_size / points:.0f} B" if name in sizes else ""]
-            for name, t in found.items()
-        ]  # fmt: skip
+        rows = []
+        for name, t in found.items():
+            weight = f"{sizes[name].stat().st_size / points:.0f} B" if name in sizes else ""
+            rows.append([name, ms(t), f"{points / t / 1e6:.1f} M/s", f"{t / base:.2f} x", weight])
         if peer is not None:
             ours, other = read_ply(mine, "m"), read_ply(theirs, "m")
             np.testing.assert_allclose(ours.points_camera, other.points_camera, atol=1e-4)

@@ -173,8 +173,8 @@ def main() -> None:
         )
         print(f"{name:30}{r['questions']:>10.0f}{figures}")
     print(
-        f"\nThe studio's time is for all its questions, {median(whole):.0f} per picture in eight families, with texts and facts;"
-        f"\nthe naive time is for the bare rows. Yes : No over all families and pictures {answers['Yes']} : {answers['No']}."
+        f"\nThe studio's time is for all its questions, {median(whole):.0f} per picture in eight families, texts included;"
+        f"\nthe naive time is for the bare rows. Yes : No over all families {answers['Yes']} : {answers['No']}."
     )
     if arguments.json:
         arguments.json.write_text(json.dumps({"pictures": len(scenes), "objects": OBJECTS, "table": table}, indent=1) + "\n")

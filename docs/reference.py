@@ -20,7 +20,7 @@ from spacestudio.relations import FAMILIES as RELATIONS
 FILE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
 
-Everything that is chosen by name, written by `docs/reference.py` from the registries; the first of each table is the default.
+Everything chosen by name, written by `docs/reference.py` from the registries. The first engine of each table is the default.
 """
 STAGES = {
     "depth": "Depth engines",

@@ -198,7 +198,7 @@ def test_relation_family(name):
 
 
 def scene() -> Scene:
-    image, depth, camera, objects = small_scene(240, 320)
+    _, depth, camera, objects = small_scene(240, 320)
     objects = (
         objects[0].but(attributes=("red",)),
         objects[1],

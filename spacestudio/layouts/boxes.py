@@ -600,8 +600,8 @@ class _Model:
 
     def _solved(self, values: Sequence[int]) -> Solved:
         def value(lin: Lin) -> int:
-            out: int = sum(round(c) * values[self.variables[k].index] for k, c in lin.terms.items())
-            return out + round(lin.const)
+            out: int = sum(int(c) * values[self.variables[k].index] for k, c in lin.terms.items())
+            return out + int(lin.const)
 
         boxes = tuple(
             (value(x), value(y), value(x) + value(w), value(y) + value(h))

@@ -1,8 +1,8 @@
 """Graph -> layout. Hard: what is asked, with the margins of the studio's own rules; the canvas; a least visible share.
 
 Soft, in this order: what is there stays, little overlaps, sizes follow labels, things stand on the ground. First distances
-are settled (`depths`), then boxes (`boxes`). The result is read back with the studio's rules before it is handed out. OR-tools
-wakes only when a layout is made. Same request, same layout.
+are settled (`depths`), then boxes (`boxes`). The result is read back with the studio's rules before it is handed out.
+OR-tools wakes only when a layout is made. Same request, same layout.
 """
 
 from __future__ import annotations
@@ -133,19 +133,16 @@ class _Task:
             problem = self.problem(self.asked, standing, self.fixed, demand)
             try:
                 solved = solve(problem)
-            except Impossible:
+            except (Impossible, Unsure) as failure:
                 if solved is not None:  # only the stricter demand on visible shares can't be met
                     break
+                if isinstance(failure, Unsure):
+                    raise self.unfound() from None
                 tight = self.standing(self.asked, self.order, tight=True)
                 if tight is None or tight == standing:
                     raise self.infeasible() from None
                 standing = tight
                 continue
-            except Unsure:
-                raise LayoutInfeasible(
-                    (), f"No layout of {len(self.ids)} objects and {len(self.asked)} relations was found in time",
-                    "Ask for fewer relations, or place some boxes yourself",
-                ) from None  # fmt: skip
             still = solved.stayed | set(self.fixed)
             boxes = {k: self._px(solved.boxes[k], k if k in still else None) for k in range(len(self.ids))}
             hidden = [k for k in self._hidden(boxes, standing.order) if k not in still]
@@ -153,6 +150,8 @@ class _Task:
                 break
             for k in hidden:
                 demand[k] = 1 - (1 - demand[k]) / 2
+        if solved is None:
+            raise self.infeasible()
         made = self._made(standing.order, boxes, standing.z, solved.stayed)
         if wrong := missing(made, (a.relation for a in self.asked)):
             told = "; ".join(statement(r, self.names) for r in wrong)
@@ -267,6 +266,11 @@ class _Task:
         )  # fmt: skip
 
     # When nothing fits
+
+    def unfound(self) -> LayoutInfeasible:
+        """Nothing found, nothing ruled out."""
+        told = f"No layout of {len(self.ids)} objects and {len(self.asked)} relations was found in time"
+        return LayoutInfeasible((), told, "Ask for fewer relations, or place some boxes yourself")
 
     def infeasible(self) -> LayoutInfeasible:
         """Why: a set of relations, an order and placed boxes of which none can be left out."""

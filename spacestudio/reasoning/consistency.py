@@ -10,8 +10,8 @@ A relation with verdict "true" asserts, "false" asserts the opposite, "undecided
   from all the thing is separated from.
 - distance: far excludes near and beside; beside is near. Said (not measured) far also excludes on, under and inside.
 
-So a measured graph never clashes with itself; a person's corrections, and written graphs, may. A clash is found as a shortest
-cycle with a strict step, or as an exclusive pair, and is irreducible: without any one of its members the rest is possible.
+So a measured graph never clashes with itself; a person's corrections, and written graphs, may. A clash is a shortest cycle
+with a strict step, or an exclusive pair, and is irreducible: without any one of its members the rest is possible.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Repair:
 
 
 class _Row(NamedTuple):
-    """A relation in canonical form: its place among the relations; objects by place, `a` the canonical predicate's subject."""
+    """A relation in canonical form: its number in the graph, objects by place, `a` the canonical predicate's subject."""
 
     number: int
     predicate: str

@@ -105,6 +105,7 @@ def test_the_cup_is_cut_along_its_rim():
 
 
 @needs_data
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 def test_better_than_the_box_on_annotated_photos():
     """COCO polygons of three people, two cats, two remotes and a pole; a couch and a bed that fill the frame are left out."""
     from pycocotools import mask as coco

@@ -138,6 +138,14 @@ def test_another_size_is_resampled_to_the_nearest_pixel() -> None:
         read_depth(FORMS["png"], size=(2, 3))
 
 
+@given(w=st.integers(1, 9), h=st.integers(1, 9))
+def test_nearest_is_the_pixel_under_the_centre_as_in_pillow(w: int, h: int) -> None:
+    values = np.arange(1, 36, dtype=np.float32).reshape(5, 7)
+    if (w, h) != (5, 7):
+        expected = np.asarray(Image.fromarray(values).resize((w, h), Image.Resampling.NEAREST))
+        assert read_depth(npy(values), size=(w, h))[0].values.tolist() == expected.tolist()
+
+
 BROKEN = {
     "all zero": picture(np.zeros((4, 4), np.uint16), "PNG"),
     "all NaN": npy(np.full((4, 4), np.nan)),

@@ -130,12 +130,22 @@ def test_noise_gives_an_image_error_and_nothing_else(raw: bytes, head: bytes) ->
         read_picture(head + raw)
 
 
-def bomb(width: int, height: int) -> bytes:
+def png(width: int, height: int, rows: bytes, bits: int = 8, colour: int = 2) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def bomb(width: int, height: int) -> bytes:
+    return png(width, height, b"")
+
+
+def test_sixteen_bit_colours_say_that_they_were_reduced() -> None:
+    picture = read_picture(png(1, 1, b"\0" + struct.pack(">HHH", 0x1234, 0x80FF, 0xFFFF), bits=16))
+    assert picture.rgb.tolist() == [[[0x12, 0x80, 0xFF]]]
+    assert any("16 bits" in w for w in picture.warnings)
 
 
 def test_the_size_is_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Layers divide farness; objects go by their median."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,7 +76,7 @@ def test_each_object_once_and_layers_in_depth_order(depths, cuts):
     assert sorted(named) == sorted(o.id for o in objects)
     assert layers[0].near == 0
     assert layers[-1].far == 1
-    assert all(a.far == b.near < b.far for a, b in zip(layers, layers[1:], strict=False))
+    assert all(a.far == b.near < b.far for a, b in pairwise(layers))
     medians = [float(np.nanmedian(depth.farness()[next(o for o in objects if o.id == i).mask])) for i in named]
     assert medians == sorted(medians)
 

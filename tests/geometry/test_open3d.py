@@ -106,7 +106,7 @@ def test_thin_is_even_where_points_crowd():
     if room.available() is not None:
         pytest.skip("a stride has no eye for crowds")
     rng = np.random.default_rng(0)
-    crowd, rest = rng.uniform(0, 0.1, (9000, 3)) + (0, 0, 2), rng.uniform(-1, 1, (1000, 3)) + (0, 0, 3)
+    crowd, rest = rng.uniform((0, 0, 2), (0.1, 0.1, 2.1), (9000, 3)), rng.uniform((-1, -1, 2), (1, 1, 4), (1000, 3))
     thinned = room.thin(cloud(np.concatenate([crowd, rest])), 500)
     assert (np.linalg.norm(thinned.points_camera - (0, 0, 2), axis=1) > 0.2).mean() > 0.7
 

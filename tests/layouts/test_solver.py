@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.graph import Relation, SpatialGraph
-from spacestudio.domain.layout import Layout
 from spacestudio.layouts.extract import extract, missing
 from spacestudio.layouts.solver import LayoutInfeasible, Request, arrange
 from spacestudio.relations.relate import family_of
@@ -37,10 +36,6 @@ def asked(n: int, *relations: Relation) -> SpatialGraph:
     return SpatialGraph.of(objects([f"o{k}" for k in range(n)]), relations)
 
 
-def same(one: Layout, other: Layout) -> bool:
-    return one == other
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.floats(0.3, 3))
 def test_a_layout_shows_what_was_asked(seed: int, n: int, density: float) -> None:
@@ -55,7 +50,7 @@ def test_a_layout_shows_what_was_asked(seed: int, n: int, density: float) -> Non
 
 @pytest.mark.parametrize("verdict", ["true", "false"])
 @pytest.mark.parametrize(("predicate", "frame"), EVERY)
-@pytest.mark.parametrize("size", [(512, 512), (800, 300), (200, 640)])
+@pytest.mark.parametrize("size", [(640, 480), (200, 640)])
 def test_every_predicate_alone(predicate: str, frame: str, verdict: str, size: tuple[int, int]) -> None:
     graph = asked(3, said("o0", predicate, "o1", verdict, frame))
     layout = arrange(Request(graph, *size))
@@ -93,12 +88,12 @@ def test_the_stored_direction_is_the_asked_one() -> None:
 def test_same_request_same_layout(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = read_off(rng, hidden_scene(rng, 6), 8)
-    assert same(arrange(Request(graph, 512, 384, seed=7)), arrange(Request(graph, 512, 384, seed=7)))
+    assert arrange(Request(graph, 512, 384, seed=7)) == arrange(Request(graph, 512, 384, seed=7))
 
 
 def test_another_seed_another_layout() -> None:
     graph = asked(5, said("o0", "on", "o1"))
-    assert not same(arrange(Request(graph, 512, 512, seed=1)), arrange(Request(graph, 512, 512, seed=2)))
+    assert arrange(Request(graph, 512, 512, seed=1)) != arrange(Request(graph, 512, 512, seed=2))
 
 
 @settings(max_examples=10, deadline=None)

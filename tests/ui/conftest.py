@@ -24,6 +24,19 @@ ARGS = [
     "--disable-sync",
 ]
 
+SETTLED = """() => new Promise((done) => {
+  let last = "", same = 0;
+  const look = () => {
+    const box = document.querySelector("#boxes image.be-picture").getBoundingClientRect();
+    const now = [box.x, box.y, box.width, box.height].join(" ");
+    same = now === last && box.width > 300 ? same + 1 : 0;
+    last = now;
+    same > 8 ? done(true) : setTimeout(look, 30);
+  };
+  look();
+})"""
+"""True once the picture has kept its place for a quarter of a second: pixels measured earlier would miss."""
+
 
 @pytest.fixture(scope="session")
 def component_browser() -> Iterator[Any]:
@@ -71,6 +84,7 @@ def component_page(component_browser: Any, component_app: tuple[Any, str]) -> It
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
         page.wait_for_selector("#boxes [data-box=cup] .body")
+        page.wait_for_function(SETTLED)
         return page
 
     show.truth = truth  # type: ignore[attr-defined]

@@ -296,6 +296,8 @@ def _ground(width: int, rows: int, ground: Ground, indoor: bool, rng: np.random.
 
     def lines(values: Floats, wide: float) -> Floats:
         """1 on whole numbers of `values`, fading where they crowd."""
+        if min(values.shape) < 2:
+            return np.zeros_like(values)
         slope = np.abs(np.gradient(values, axis=0)) + np.abs(np.gradient(values, axis=1)) + 1e-4
         gap = np.abs(values - np.rint(values))
         return np.asarray(np.clip(1.2 - gap / (slope * wide), 0, 1) * np.clip(0.55 / slope, 0, 1), np.float32)

@@ -98,8 +98,10 @@ class Compositor:
         owner = np.full((layout.height, layout.width), -1, np.int32)
         ids = list(layout.boxes)
         drawn: dict[str, Mask] = {}
+        stays = np.zeros((layout.height, layout.width), bool)
         for name in reversed(layout.order):
-            drawn[name] = _place_piece(canvas, owner, pieces[name], ids.index(name))
+            drawn[name] = _place_piece(canvas, owner, stays, pieces[name], ids.index(name))
+            stays = (stays & ~drawn[name]) | (drawn[name] if name in kept and name not in moved else False)
         picture = np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
         depth = _depth_of(layout, pieces, owner, ids, base, moved)
         objects, visible = _described(layout, pieces, drawn, owner, ids, depth)
@@ -358,23 +360,26 @@ def _window(piece: _Piece, shape: tuple[int, ...]) -> tuple[tuple[slice, slice],
     return (slice(y0, y1), slice(x0, x1)), (slice(y0 - piece.y, y1 - piece.y), slice(x0 - piece.x, x1 - piece.x))
 
 
-def _place_piece(canvas: Floats, owner: NDArray[np.int32], piece: _Piece, index: int) -> Mask:
-    """Blend one piece over the canvas and take its pixels; its drawn pixels, hidden ones too."""
+def _place_piece(canvas: Floats, owner: NDArray[np.int32], stays: Mask, piece: _Piece, index: int) -> Mask:
+    """Blend one piece over the canvas and take its pixels; its drawn pixels, hidden ones too.
+
+    Neither its shadow nor its feathered rim changes `stays`, the visible pixels of the photo's own unmoved objects.
+    """
     drawn = np.zeros(owner.shape, bool)
     at = _window(piece, owner.shape)
     if at is None:
         return drawn
     if piece.shadow > 0:
-        _cast_shadow(canvas, piece)
+        _cast_shadow(canvas, stays, piece)
     on, part = at
-    alpha = piece.alpha[part][..., None]
+    alpha = np.where(stays[on] & (piece.alpha[part] < 0.5), 0, piece.alpha[part])[..., None]
     canvas[on] = np.where(alpha >= 1, piece.rgb[part], canvas[on] * (1 - alpha) + piece.rgb[part] * alpha)
     drawn[on] = piece.alpha[part] >= 0.5
     owner[drawn] = index
     return drawn
 
 
-def _cast_shadow(canvas: Floats, piece: _Piece) -> None:
+def _cast_shadow(canvas: Floats, stays: Mask, piece: _Piece) -> None:
     """A soft dark patch where the piece touches what carries it, and a fainter one around."""
     solid = piece.alpha >= 0.5
     rows = np.flatnonzero(solid.any(1))
@@ -396,7 +401,8 @@ def _cast_shadow(canvas: Floats, piece: _Piece) -> None:
         v = (np.arange(y0, y1, dtype=np.float32)[:, None] - (y - ry * 0.35)) / ry
         u = (np.arange(x0, x1, dtype=np.float32)[None, :] - x) / rx
         soft = 1 / (1 + np.exp((np.sqrt(u * u + v * v) - 1) / blur))
-        canvas[y0:y1, x0:x1] *= 1 - piece.shadow * strength * soft[..., None].astype(np.float32) * 0.75
+        dark = np.where(stays[y0:y1, x0:x1], 0, piece.shadow * strength * 0.75 * soft)
+        canvas[y0:y1, x0:x1] *= 1 - dark[..., None].astype(np.float32)
 
 
 def _described(

@@ -156,6 +156,10 @@ def _rasterised(svg: str, width: int, height: int) -> NDArray[np.uint8]:
 
 def _silhouette(width: int, height: int, base: str) -> NDArray[np.uint8]:
     """A rounded block in three tones."""
+    if min(width, height) < 6:
+        flat = np.full((height, width, 4), 255, np.uint8)
+        flat[..., :3] = [int(base[i : i + 2], 16) for i in (1, 3, 5)]
+        return flat
     scale = 3
     canvas = Pillow.new("RGBA", (width * scale, height * scale), (0, 0, 0, 0))
     brush = ImageDraw.Draw(canvas)

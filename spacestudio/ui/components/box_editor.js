@@ -166,7 +166,8 @@ function remove() {
   flushNudge();
   say(box.label + " deleted");
   publish("delete", box);
-  select(null, true);
+  select(null, false);
+  asked = box.id;                                        // chosen again should Python refuse
   svg.focus({ preventScroll: true });
 }
 function rename() {

@@ -379,10 +379,12 @@ function rename(node) {
 function remove() {
   const node = chosenNode(), edge = chosenEdge();
   if (props.readonly || (!node && !edge)) return;
+  const key = selected;
   say((node ? node.label : sentence(edge)) + " deleted");
   if (node) publish({ op: "delete", id: node.id, label: node.label.slice(0, 60) });
   else publish({ op: "unrelate", id: edge.id, source: edge.source, target: edge.target, relation: edge.relation.slice(0, 60) });
-  select(null, true);
+  select(null, false);
+  asked = key;                                           // chosen again should Python refuse
   svg.focus({ preventScroll: true });
 }
 function edit() {

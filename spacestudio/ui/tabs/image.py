@@ -12,7 +12,7 @@ from spacestudio.engines import DEPTH, DETECT, LANGUAGE
 from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe
-from spacestudio.services.examples import EXAMPLES, example
+from spacestudio.services.examples import example, examples
 from spacestudio.services.intake import bring_file, camera_from, coco_for, depth_from
 from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.table import table as make_table
@@ -53,7 +53,7 @@ def image_tab(frame: Frame) -> None:
             with gr.Row(elem_classes="examples"):
                 buttons = [
                     (name, gr.Button(entry.label, size="sm", elem_id=f"example-{name}", min_width=110))
-                    for name, entry in EXAMPLES.items()
+                    for name, entry in examples().items()
                 ]
         with gr.Column(scale=3, min_width=320):
             gr.Markdown("**Correct** Boxes here say what the picture already shows.", elem_classes="kind-correct")
@@ -63,8 +63,8 @@ def image_tab(frame: Frame) -> None:
                 elem_id="boxes",
                 mode_hint="Drag to draw a box, then type its name.",
             )
-        with gr.Column(scale=1, min_width=260):
-            table = make_table({"#": 10, "object": 28, "attributes": 24, "depth": 20, "by": 18}, "Objects", "objects", 320)
+        with gr.Column(scale=1, min_width=300):
+            table = make_table({"#": 9, "object": 29, "attributes": 27, "depth": 20, "by": 15}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
                 label="Attributes", info="comma-separated: red, ceramic", max_length=200, elem_id="object-attributes"
