@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -148,8 +148,12 @@ class Deriver:
         found: tuple[tuple[Relation, ...], ...],
         image: NDArray[np.uint8],
     ) -> tuple[QAPair, ...]:
-        scene = scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0])
-        derived = self._stages.get(("ask", _lift_key(state), _frozen(state.pins)), lambda: ask(scene))
+        touched = frozenset({*state.qa_edits, *state.qa_status})
+        seed = int(state.created["image"][:8], 16)
+        scene = replace(
+            scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0]), seed=seed, kept=touched
+        )
+        derived = self._stages.get(("ask", _lift_key(state), _frozen(state.pins), touched), lambda: ask(scene))
         return merge(derived, state.qa_edits, state.qa_status, scene)
 
     def _planned(

@@ -28,7 +28,9 @@ def graph(relations: list[Relation], n: int = 6, **more: object) -> SpatialGraph
     return SpatialGraph.of([SceneObject(i, i, Box(0, 0, 0, 0)) for i in NAMES[:n]], relations, **more)  # type: ignore[arg-type]
 
 
-def said(subject: str, predicate: str, object_: str, verdict: str = "true", frame: str = "image", **more: object) -> Relation:
+def said(
+    subject: str, predicate: str, object_: str, verdict: str = "true", frame: str = "image", **more: object
+) -> Relation:
     return Relation(subject, predicate, object_, frame=frame, verdict=verdict, origin="person", **more)  # type: ignore[arg-type]
 
 

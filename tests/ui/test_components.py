@@ -16,6 +16,9 @@ from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.graph_editor import GraphEditor
 from tests.ui.component_app import HOSTILE
 
+# Gradio's launch leaves a socket or loop to the garbage collector when the machine is busy.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ADD = {"op": "add", "id": "new-1", "label": "cup", "box": [1, 2, 30, 40], "rev": 3}
 RELATE = {"op": "relate", "id": "new-1", "source": "a", "target": "b", "relation": "on", "label": "", "rev": 3}
 

@@ -77,6 +77,7 @@ class Compositor:
         notes: list[str] = []
         kept: dict[str, SceneObject] = {}
         moved: set[str] = set()
+        leaving: list[SceneObject] = []
         if source is None:
             plate = backdrop.paint(layout.width, layout.height, _place(layout), _horizon(layout), seed)
             base = distance = None
@@ -86,11 +87,16 @@ class Compositor:
             kept = {o.id: o for o in source.objects if o.id in layout.boxes and layout.names.get(o.id, o.name) == o.name}
             moved = {i for i, o in kept.items() if not _same_box(o.box, layout.boxes[i])}
             moved |= _brought_forward(layout, kept, base)
-            plate, base = _cleared(source, base, [o for o in source.objects if o.id not in kept or o.id in moved])
+            leaving = [o for o in source.objects if o.id not in kept or o.id in moved]
+            plate, base = _cleared(source, base, leaving)
         pieces: dict[str, _Piece] = {}
         for name in layout.order:
             if name in kept and source is not None:
-                pieces[name] = _cut_out(source, distance, kept[name], layout.boxes[name], name in moved)
+                o, at = kept[name], layout.boxes[name]
+                if name in moved:
+                    pieces[name] = _cut_out(source, distance, o, at)
+                else:
+                    pieces[name] = _as_it_is(source, distance, o, _lay_on(o, leaving), plate, base)
             else:
                 pieces[name] = _drawing(layout, name)
         notes.extend(_remarks(layout, pieces))
@@ -256,16 +262,37 @@ def _membrane(values: Floats, known: Mask) -> Floats:
     return np.asarray(cv2.resize(sheet, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _cut_out(source: Source, base: Floats | None, o: SceneObject, to: Box, moved: bool) -> _Piece:
-    """The object as cut from the photo, at its place in the layout."""
+def _lay_on(o: SceneObject, leaving: list[SceneObject]) -> Mask:
+    """(H, W) where smaller things that leave lay on an object that stays."""
+    assert o.mask is not None
+    grow = max(2, round(HALO * max(o.mask.shape)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+    lay = np.zeros_like(o.mask)
+    for p in leaving:
+        if p.mask is not None and p.mask.sum() < o.mask.sum():
+            lay |= cv2.dilate((p.mask & o.mask).astype(np.uint8), disc) > 0
+    return np.asarray(lay & o.mask)
+
+
+def _as_it_is(
+    source: Source, distance: Floats | None, o: SceneObject, lay: Mask, cleared: Image, cleared_distance: Floats | None
+) -> _Piece:
+    """An object that stays, pixel for pixel; where a thing lay on it that leaves, as the cleared picture shows it."""
     height, width = source.image.shape[:2]
     assert o.mask is not None
-    if not moved:  # pixel for pixel
-        rows, columns = (Box.around(o.mask) or o.box).slices(width, height)
-        alpha = o.mask[rows, columns].astype(np.float32)
-        distance = None if base is None else base[rows, columns]
-        whole = source.image[rows, columns].astype(np.float32)
-        return _Piece(o.name, whole, alpha, columns.start, rows.start, distance, 0.0, o)
+    rows, columns = (Box.around(o.mask) or o.box).slices(width, height)
+    bare = lay[rows, columns]
+    colour = np.where(bare[..., None], cleared[rows, columns], source.image[rows, columns]).astype(np.float32)
+    far = None
+    if distance is not None and cleared_distance is not None:
+        far = np.where(bare, cleared_distance[rows, columns], distance[rows, columns]).astype(np.float32)
+    return _Piece(o.name, colour, o.mask[rows, columns].astype(np.float32), columns.start, rows.start, far, 0.0, o)
+
+
+def _cut_out(source: Source, base: Floats | None, o: SceneObject, to: Box) -> _Piece:
+    """The object as cut from the photo, moved to its place in the layout."""
+    height, width = source.image.shape[:2]
+    assert o.mask is not None
     others = [p for p in source.objects if p.id != o.id]
     nearer = [p for p in others if _typical(p, base) < _typical(o, base)]
     hidden = _hidden_part(o, nearer)

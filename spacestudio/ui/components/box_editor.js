@@ -88,7 +88,7 @@ function drawPicture() {
   else picture.removeAttribute("href");
   set(picture, { x: view.x, y: view.y, width: local.width * view.k, height: local.height * view.k });
   find(".ed-empty").hidden = !!url || local.boxes.length > 0;
-  const ratio = local.width > 1 ? local.width + " / " + local.height : "16 / 9";
+  const ratio = local.width > 1 ? local.width + " / " + local.height : "16 / 6";
   if (svg.style.aspectRatio !== ratio) svg.style.aspectRatio = ratio;
 }
 function drawBox(part, box) {
