@@ -92,16 +92,13 @@ def motorcycle() -> Frame:
         disparity = archive[archive.files[0]].astype(np.float64)
     known = np.isfinite(disparity)
     depth = np.where(known, 994.978 * 0.193001 / (np.where(known, disparity, 0.0) + 31.086), 0.0)
-    image = cv2.cvtColor(
-        read_picture(DATA / "stereo/motorcycle_left.png", cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
-    )
+    image = cv2.cvtColor(read_picture(DATA / "stereo/motorcycle_left.png", cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     return Frame("Middlebury", "motorcycle", np.asarray(image, dtype=np.uint8), depth)
 
 
 def headline_frames() -> list[Frame]:
     redwood = [
-        frame("Redwood", i, f"rgbd/redwood/color/{i}.jpg", f"rgbd/redwood/depth/{i}.png", 1000)
-        for i in ("00000", "00001")
+        frame("Redwood", i, f"rgbd/redwood/color/{i}.jpg", f"rgbd/redwood/depth/{i}.png", 1000) for i in ("00000", "00001")
     ]
     seven = [
         frame(
@@ -114,8 +111,7 @@ def headline_frames() -> list[Frame]:
         for i in ("000000", "000100", "000200")
     ]
     slambook = [
-        frame("slambook", i, f"rgbd/slambook_ch5/color/{i}.png", f"rgbd/slambook_ch5/depth/{i}.pgm", 1000)
-        for i in "12"
+        frame("slambook", i, f"rgbd/slambook_ch5/color/{i}.png", f"rgbd/slambook_ch5/depth/{i}.pgm", 1000) for i in "12"
     ]
     return [*redwood, *seven, *slambook]
 
@@ -217,11 +213,7 @@ def depth_pieces(depth_m: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
     first: list[NDArray[np.int64]] = []
     second: list[NDArray[np.int64]] = []
     for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        joined = (
-            (depth[a] > 0)
-            & (depth[b] > 0)
-            & (np.abs(depth[a] - depth[b]) < STEP * np.minimum(depth[a], depth[b]))
-        )
+        joined = (depth[a] > 0) & (depth[b] > 0) & (np.abs(depth[a] - depth[b]) < STEP * np.minimum(depth[a], depth[b]))
         first.append(index[a][joined])
         second.append(index[b][joined])
     ends = (np.concatenate(first), np.concatenate(second))
@@ -246,9 +238,7 @@ def object_order(shot: Frame, weights: CueWeights, farness: NDArray[np.float32])
     boxed = estimate_farness(shot.image, boxes, weights=weights)
     true = np.array([np.median(shot.depth_m[mask]) for mask in masks])
     a, b = np.triu_indices(len(masks), 1)
-    keep = (
-        np.abs(true[a] - true[b]) > APART * np.minimum(true[a], true[b]) if len(masks) else np.zeros(0, bool)
-    )
+    keep = np.abs(true[a] - true[b]) > APART * np.minimum(true[a], true[b]) if len(masks) else np.zeros(0, bool)
     a, b = a[keep], b[keep]
     ways = {
         "feet": np.array([-box[3] for box in boxes]),
@@ -295,9 +285,7 @@ def means(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def scene_means(lines: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Scenes weighing alike, as frames of one scene say much the same."""
     keys = ("lower_is_nearer", "held_out", "shipped")
-    scenes = [
-        [line for line in lines if line["scene"] == name] for name in {line["scene"]: 0 for line in lines}
-    ]
+    scenes = [[line for line in lines if line["scene"] == name] for name in {line["scene"]: 0 for line in lines}]
     return {key: float(np.mean([np.mean([line[key] for line in scene]) for scene in scenes])) for key in keys}
 
 
@@ -338,12 +326,8 @@ def free_weights(weights: CueWeights) -> dict[str, float]:
 def line(scene: str, shot: str, row: dict[str, Any]) -> str:
     pixels = "".join(f"{row[key]:>10.3f}" for key in ("lower_is_nearer", "held_out", "shipped"))
     order = row["object_order"]
-    objects = "".join(
-        f"{order[key]:>8.3f}" if order["pairs"] else f"{'-':>8}" for key in ("feet", "pixels", "boxes")
-    )
-    return (
-        f"{scene:<11}{shot:<11}{row['pairs']:>8,}{pixels}   {order['objects']:>7}{order['pairs']:>7}{objects}"
-    )
+    objects = "".join(f"{order[key]:>8.3f}" if order["pairs"] else f"{'-':>8}" for key in ("feet", "pixels", "boxes"))
+    return f"{scene:<11}{shot:<11}{row['pairs']:>8,}{pixels}   {order['objects']:>7}{order['pairs']:>7}{objects}"
 
 
 def gain(mean: dict[str, Any]) -> str:
@@ -384,9 +368,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--json",
         metavar="FILE",
@@ -394,9 +376,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         const="-",
         help="print JSON instead of the table, or write it to FILE",
     )
-    parser.add_argument(
-        "--fit", action="store_true", help="print only the constants fitted on all seven frames"
-    )
+    parser.add_argument("--fit", action="store_true", help="print only the constants fitted on all seven frames")
     options = parser.parse_args(arguments)
     if not DATA.is_dir():
         raise SystemExit(f"No test data in {DATA}. Set SPACE_STUDIO_TEST_DATA to its folder.")

@@ -15,7 +15,9 @@ import typer
 
 from spacestudio.errors import SpaceStudioError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
@@ -92,7 +94,9 @@ def synthesize(
     language: Annotated[str, typer.Option(help="Scene engine.")] = "grammar",
     layout: Annotated[str, typer.Option(help="Layout engine.")] = "cp-sat",
     image: Annotated[str, typer.Option(help="Image engine.")] = "compositor",
-    candidates: Annotated[int, typer.Option(min=1, max=64, help="Pictures made per scene; the best verified one is kept.")] = 1,
+    candidates: Annotated[
+        int, typer.Option(min=1, max=64, help="Pictures made per scene; the best verified one is kept.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -162,13 +166,19 @@ def engines(as_json: Json = False) -> None:
 
     rows = [
         {
-            "stage": stage, "name": name, "help": entry.help, "needs": list(entry.needs), "built_in": entry.built_in,
-            "licence": entry.licence, "size": entry.size, "available": not entry.missing(),
+            "stage": stage,
+            "name": name,
+            "help": entry.help,
+            "needs": list(entry.needs),
+            "built_in": entry.built_in,
+            "licence": entry.licence,
+            "size": entry.size,
+            "available": not entry.missing(),
             "why_not": f"pip install {' '.join(entry.missing())}" if entry.missing() else "",
         }
         for stage, registry in ENGINES.items()
         for name, entry in registry.items()
-    ]  # fmt: skip
+    ]
     lines = [f"{r['stage']:8} {r['name']:12} {'can run' if r['available'] else r['why_not']:10} {r['help']}" for r in rows]
     answer({"engines": rows}, as_json, lines)
 

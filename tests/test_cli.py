@@ -20,7 +20,12 @@ from tests.support import DATA, HOSTILE, ROOT, motorcycle, needs_data
 def run(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-m", "spacestudio", *map(str, args)], capture_output=True, text=True, env=env, cwd=cwd or ROOT, timeout=600
+        [sys.executable, "-m", "spacestudio", *map(str, args)],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd or ROOT,
+        timeout=600,
     )
 
 
@@ -72,7 +77,19 @@ def test_analyze_writes_the_sample_folder(bike: tuple[Path, Path], tmp_path: Pat
 def test_one_bad_picture_does_not_take_the_others(bike: tuple[Path, Path], tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture at all")
-    done = run("analyze", bad, bike[0], tmp_path / "missing.jpg", "--depth", "none", "--objects", "none", "--out", tmp_path / "o", "--json")
+    done = run(
+        "analyze",
+        bad,
+        bike[0],
+        tmp_path / "missing.jpg",
+        "--depth",
+        "none",
+        "--objects",
+        "none",
+        "--out",
+        tmp_path / "o",
+        "--json",
+    )
     assert done.returncode == 1
     value = loaded(done)
     assert len(value["samples"]) == 1

@@ -28,7 +28,8 @@ class PointCloud:
         n = len(self.points_camera)
         if self.points_camera.shape != (n, 3) or self.colors.shape != (n, 3) or self.object_index.shape != (n,):
             raise ValueError(
-                f"Cloud wants (N, 3), (N, 3) and (N,), got {self.points_camera.shape}, {self.colors.shape}, {self.object_index.shape}"
+                f"Cloud wants (N, 3), (N, 3) and (N,), got {self.points_camera.shape}, {self.colors.shape}, "
+                f"{self.object_index.shape}"
             )
 
     def __len__(self) -> int:

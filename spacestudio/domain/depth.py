@@ -49,7 +49,7 @@ class DepthMap:
         if kind != "relative" or np.issubdtype(values.dtype, np.integer):
             valid &= array > 0
         if np.issubdtype(values.dtype, np.integer):
-            valid &= values != np.iinfo(values.dtype).max
+            valid &= values != np.iinfo(str(values.dtype)).max
         return cls(np.where(valid, array, np.float32(0)), kind, valid, source)
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import networkx as nx
@@ -87,6 +87,13 @@ class RelationTable:
 
     def __len__(self) -> int:
         return len(self.subject)
+
+    @classmethod
+    def joined(cls, tables: Sequence[RelationTable]) -> RelationTable:
+        """All rows of at least one table, in order."""
+        columns = {f.name: [getattr(table, f.name) for table in tables] for f in fields(cls)}
+        evidence = tuple(item for own in columns.pop("evidence") for item in own)
+        return cls(**{name: np.concatenate(parts) for name, parts in columns.items()}, evidence=evidence)
 
 
 def _table(relations: Iterable[Relation], places: Mapping[str, int]) -> RelationTable:
@@ -173,9 +180,18 @@ class SpatialGraph:
     def __iter__(self) -> Iterator[Relation]:
         t, ids = self.table, self.ids
         columns = zip(
-            t.subject.tolist(), t.predicate.tolist(), t.object.tolist(), t.family.tolist(), t.frame.tolist(),
-            t.margin.tolist(), t.threshold.tolist(), t.verdict.tolist(), t.origin.tolist(), t.evidence, strict=True,
-        )  # fmt: skip
+            t.subject.tolist(),
+            t.predicate.tolist(),
+            t.object.tolist(),
+            t.family.tolist(),
+            t.frame.tolist(),
+            t.margin.tolist(),
+            t.threshold.tolist(),
+            t.verdict.tolist(),
+            t.origin.tolist(),
+            t.evidence,
+            strict=True,
+        )
         for s, predicate, o, family, frame, margin, threshold, verdict, origin, evidence in columns:
             yield Relation(ids[s], predicate, ids[o], family, frame, margin, threshold, verdict, origin, evidence)
 
@@ -193,9 +209,9 @@ class SpatialGraph:
         graph = SpatialGraph.of(objects, relations, self.scene, self.negative_objects)
         return replace(graph, **changes) if changes else graph
 
-    def to_networkx(self) -> nx.MultiDiGraph:
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
         """For editing, reasoning and node-link files; edge attributes never use source, target or key."""
-        graph = nx.MultiDiGraph(scene=self.scene, negative_objects=list(self.negative_objects))
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(scene=self.scene, negative_objects=list(self.negative_objects))
         for o in self.objects:
             graph.add_node(
                 o.id,
@@ -207,26 +223,46 @@ class SpatialGraph:
             )
         for r in self:
             graph.add_edge(
-                r.subject, r.object, predicate=r.predicate, family=r.family, frame=r.frame, margin=r.margin,
-                threshold=r.threshold, verdict=r.verdict, origin=r.origin, evidence=dict(r.evidence),
-            )  # fmt: skip
+                r.subject,
+                r.object,
+                predicate=r.predicate,
+                family=r.family,
+                frame=r.frame,
+                margin=r.margin,
+                threshold=r.threshold,
+                verdict=r.verdict,
+                origin=r.origin,
+                evidence=dict(r.evidence),
+            )
         return graph
 
     @classmethod
-    def from_networkx(cls, graph: nx.MultiDiGraph) -> SpatialGraph:
+    def from_networkx(cls, graph: nx.MultiDiGraph[str]) -> SpatialGraph:
         """Back from `to_networkx`; masks and depth, which it does not carry, are None."""
         objects = [
             SceneObject(
-                str(i), str(d.get("label", i)), Box(*d.get("box_xyxy_px", (0, 0, 0, 0))), tuple(d.get("attributes", ())),
-                origin=d.get("origin", "person"), score=float(d.get("score", 1.0)),
+                str(i),
+                str(d.get("label", i)),
+                Box(*d.get("box_xyxy_px", (0, 0, 0, 0))),
+                tuple(d.get("attributes", ())),
+                origin=d.get("origin", "person"),
+                score=float(d.get("score", 1.0)),
             )
             for i, d in graph.nodes(data=True)
-        ]  # fmt: skip
+        ]
         relations = [
             Relation(
-                str(s), d["predicate"], str(o), d.get("family", "other"), d.get("frame", "image"), float(d.get("margin", 0.0)),
-                float(d.get("threshold", 0.0)), d.get("verdict", "true"), d.get("origin", "person"), dict(d.get("evidence", {})),
+                str(s),
+                d["predicate"],
+                str(o),
+                d.get("family", "other"),
+                d.get("frame", "image"),
+                float(d.get("margin", 0.0)),
+                float(d.get("threshold", 0.0)),
+                d.get("verdict", "true"),
+                d.get("origin", "person"),
+                dict(d.get("evidence", {})),
             )
             for s, o, d in graph.edges(data=True)
-        ]  # fmt: skip
+        ]
         return cls.of(objects, relations, graph.graph.get("scene", ""), graph.graph.get("negative_objects", ()))

@@ -10,36 +10,52 @@ from spacestudio.registry import Entry, Registry
 DEPTH = Registry(
     "depth engine",
     {
-        "cues": Entry("engines.depth.builtin:CueDepth", "Estimate without a model, from ground contact, position, texture, sharpness and haze.", "Estimate without a model"),
+        "cues": Entry(
+            "engines.depth.builtin:CueDepth",
+            "Estimate without a model, from ground contact, position, texture, sharpness and haze.",
+            "Estimate without a model",
+        ),
         "none": Entry("engines.depth.builtin:NoDepth", "No depth: the picture's plane only.", "No depth"),
     },
-)  # fmt: skip
+)
 DETECT = Registry(
     "object engine",
     {
-        "proposals": Entry("engines.detect.proposals:RegionProposals", "Regions of one colour and depth, for the person to name.", "Region proposals"),
+        "proposals": Entry(
+            "engines.detect.proposals:RegionProposals",
+            "Regions of one colour and depth, for the person to name.",
+            "Region proposals",
+        ),
         "none": Entry("engines.detect.proposals:NoObjects", "No objects: draw them yourself.", "Drawn by hand"),
     },
-)  # fmt: skip
+)
 SEGMENT = Registry(
     "mask engine",
     {
         "grabcut": Entry("engines.segment.grabcut:GrabCut", "Depth-aware GrabCut inside each box.", "GrabCut"),
         "box": Entry("engines.segment.grabcut:BoxMask", "The box itself.", "Box"),
     },
-)  # fmt: skip
+)
 IMAGINE = Registry(
     "image engine",
     {
-        "compositor": Entry("engines.imagine.compositor:Compositor", "Cut-outs of the source photo and drawn pictograms, placed by the layout; exact boxes, masks and depth.", "Compositor"),
+        "compositor": Entry(
+            "engines.imagine.compositor:Compositor",
+            "Cut-outs of the source photo and drawn pictograms, placed by the layout; exact boxes, masks and depth.",
+            "Compositor",
+        ),
     },
-)  # fmt: skip
+)
 LANGUAGE = Registry(
     "scene engine",
     {
-        "grammar": Entry("engines.language.builtin:GrammarScenes", "Scenes sampled from a common-sense grammar, always consistent.", "Common-sense grammar"),
+        "grammar": Entry(
+            "engines.language.builtin:GrammarScenes",
+            "Scenes sampled from a common-sense grammar, always consistent.",
+            "Common-sense grammar",
+        ),
     },
-)  # fmt: skip
+)
 
 ENGINES = {"depth": DEPTH, "objects": DETECT, "masks": SEGMENT, "image": IMAGINE, "scene": LANGUAGE}
 """Stage -> its registry."""

@@ -55,7 +55,7 @@ class Detector(Engine, Protocol):
     """Picture -> objects."""
 
     def detect(self, image: Image, depth: DepthMap | None, labels: Sequence[str] = ()) -> list[Detection]:
-        """Objects in an (H, W, 3) uint8 picture, best first; `labels` are what to look for, where the engine can use them."""
+        """Objects in an (H, W, 3) uint8 picture, best first; `labels` are what to look for, where it can use them."""
         ...
 
 

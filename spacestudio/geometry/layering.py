@@ -24,9 +24,7 @@ SPREAD_SHARE = 0.35
 """Smallest gap worth a cut, as a share of the two neighbours' p10-p90 spread averaged (ours)."""
 
 
-def layers_of(
-    objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[float] | None = None
-) -> tuple[Layer, ...]:
+def layers_of(objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[float] | None = None) -> tuple[Layer, ...]:
     """The layers, nearest first; each object in exactly one, by its median farness.
 
     Args:

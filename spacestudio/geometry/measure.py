@@ -68,7 +68,7 @@ def measure(
 
     Metric depth needs one; other kinds are measured at the far/near ratios 10, 3 and 30 (DESIGN 2).
     """
-    ratios = (FAR_NEAR_RATIO, *RATIO_RANGE)
+    ratios: tuple[float, ...] = (FAR_NEAR_RATIO, *RATIO_RANGE)
     if depth is None or camera is None or depth.kind == "metric":
         ratios = (FAR_NEAR_RATIO,)
     boxes = np.array([o.box.xyxy for o in objects], np.float64).reshape(-1, 4) / [width, height, width, height]

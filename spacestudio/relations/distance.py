@@ -17,11 +17,11 @@ NEAR, FAR, BAND = 0.75, 1.5, 0.25
 def gaps(m: Measurements) -> Matrix:
     """(N, N): distance between the objects' 10-90 % boxes in the camera frame, in the cloud's unit."""
     apart = np.maximum(m.low[None, :] - m.high[:, None], m.low[:, None] - m.high[None, :])
-    return np.linalg.norm(np.maximum(apart, 0), axis=2)
+    return np.asarray(np.linalg.norm(np.maximum(apart, 0), axis=2))
 
 
 def _margins(m: Measurements, frame: Frame) -> Mapping[str, Matrix]:
-    """near: NEAR minus gap over size; far: gap over size minus FAR; beside: near, and offset sideways more than otherwise."""
+    """near: NEAR minus gap over size; far: gap over size minus FAR; beside: near, and apart sideways most of all."""
     diagonal = np.linalg.norm(m.high - m.low, axis=1)
     size = np.maximum((diagonal[:, None] + diagonal[None, :]) / 2, 1e-9)
     gap = gaps(m) / size

@@ -54,4 +54,4 @@ def differences(values: Matrix) -> Matrix:
 def pair_scale(m: Measurements) -> Matrix:
     """(N, N): mean distance of the two objects from the camera, the yardstick of 3D offsets; unchanged by turning."""
     reach = np.linalg.norm(m.center, axis=1)
-    return (reach[None, :] + reach[:, None]) / 2
+    return np.asarray((reach[None, :] + reach[:, None]) / 2)

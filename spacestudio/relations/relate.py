@@ -89,25 +89,23 @@ def relate(
         scene, negative_objects: carried into the graph.
         assumptions: what every 3D relation rests on ("camera: 60° assumed"), noted in its evidence.
     """
-    columns: list[tuple[Any, ...]] = []
+    tables: list[RelationTable] = []
     has_depth = bool(len(objects)) and bool(np.isfinite(variants[0].z).any())
     notes: dict[str, Any] = {"assumed": list(assumptions)} if list(assumptions) else {}
     wavering = notes | {"undecided_because": "the verdict changes with the assumed far/near ratio"}
     for f in map(family, FAMILIES):
         for frame in f.frames:
             if has_depth or not (f.needs_depth or frame != "image"):
-                columns.append(_stored(f, frame, variants, notes if frame != "image" else {}, wavering))
-    if not columns or len(objects) < 2:
+                tables.append(_stored(f, frame, variants, notes if frame != "image" else {}, wavering))
+    if not tables or len(objects) < 2:
         return SpatialGraph.of(objects, (), scene, negative_objects)
-    joined = [np.concatenate([np.asarray(block[k]) for block in columns]) for k in range(9)]
-    evidence = tuple(item for block in columns for item in block[9])
-    return SpatialGraph(tuple(objects), RelationTable(*joined, evidence), scene, tuple(negative_objects))
+    return SpatialGraph(tuple(objects), RelationTable.joined(tables), scene, tuple(negative_objects))
 
 
 def _stored(
     f: Family, frame: Frame, variants: tuple[Measurements, ...], notes: Mapping[str, Any], wavering: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """The columns one family contributes in one frame."""
+) -> RelationTable:
+    """What one family contributes in one frame."""
     judged = judge(f, variants, frame)
     names = np.array(f.predicates)
     limits = np.array(list(f.thresholds.values()))
@@ -127,11 +125,19 @@ def _stored(
     p = pick[s, o]
     chosen = sign[p, s, o]
     verdict = np.array(["undecided", "true", "false"])[np.where(chosen < 0, 2, chosen)]
-    shaky = wavers[p, s, o].tolist()
-    return (
-        s.astype(np.int32), o.astype(np.int32), names[p], np.full(len(s), f.name), np.full(len(s), frame),
-        margin[p, s, o], limits[p], verdict, np.full(len(s), "geometry"), [wavering if w else notes for w in shaky],
-    )  # fmt: skip
+    evidence = tuple(wavering if shaky else notes for shaky in wavers[p, s, o].tolist())
+    return RelationTable(
+        s.astype(np.int32),
+        o.astype(np.int32),
+        names[p],
+        np.full(len(s), f.name),
+        np.full(len(s), frame),
+        margin[p, s, o],
+        limits[p],
+        verdict,
+        np.full(len(s), "geometry"),
+        evidence,
+    )
 
 
 def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
@@ -173,9 +179,17 @@ def _overruled(measured: Relation | None, pinned: Relation, then: Mapping[str, A
     state = "agrees" if agrees else "stale" if changed else "overrules"
     evidence = {"measured": now, "pin": state}
     return Relation(
-        pinned.subject, pinned.predicate, pinned.object, pinned.family, pinned.frame, margin, threshold,
-        pinned.verdict, "person", evidence,
-    )  # fmt: skip
+        pinned.subject,
+        pinned.predicate,
+        pinned.object,
+        pinned.family,
+        pinned.frame,
+        margin,
+        threshold,
+        pinned.verdict,
+        "person",
+        evidence,
+    )
 
 
 def _same_fact(then: str, now: str) -> bool:
@@ -193,9 +207,7 @@ def seen_from(
     turned = tuple(m.turned(VIEWS[view]) for m in variants)
     if not objects or not np.isfinite(turned[0].z).any():
         return ()
-    blocks = [_stored(family(name), view, turned, {}, {}) for name in ("direction", "depth")]
-    joined = [np.concatenate([np.asarray(block[k]) for block in blocks]) for k in range(9)]
-    table = RelationTable(*joined, tuple(item for block in blocks for item in block[9]))
+    table = RelationTable.joined([_stored(family(name), view, turned, {}, {}) for name in ("direction", "depth")])
     seen = {r.key: r for r in SpatialGraph(objects, table)}
     for r in graph:
         if r.origin == "person" and (mapped := turn_predicate(r.predicate, VIEWS[view])) and r.verdict != "undecided":

@@ -9,16 +9,46 @@ from spacestudio.domain.graph import Relation
 from spacestudio.relations.relate import family_of, inverse_of
 
 SYNONYMS: Mapping[str, str] = {
-    "left": "left of", "on the left of": "left of", "to the left of": "left of", "on the left side of": "left of",
-    "right": "right of", "on the right of": "right of", "to the right of": "right of", "on the right side of": "right of",
-    "over": "above", "beneath": "below", "front": "in front of", "before": "in front of", "at the back of": "behind",
-    "on top of": "on", "upon": "on", "sitting on": "on", "standing on": "on", "underneath": "under",
-    "in": "inside", "within": "inside", "around": "surrounding", "separated from": "separated",
-    "close": "near", "close to": "near", "nearby": "near", "next to": "beside", "by": "beside",
-    "far from": "far", "far away": "far", "far away from": "far", "at the same depth as": "at the same depth",
-    "larger than": "larger", "bigger": "larger", "bigger than": "larger", "smaller than": "smaller",
-    "wider than": "wider", "narrower than": "narrower", "taller than": "taller", "shorter than": "shorter",
-}  # fmt: skip
+    "left": "left of",
+    "on the left of": "left of",
+    "to the left of": "left of",
+    "on the left side of": "left of",
+    "right": "right of",
+    "on the right of": "right of",
+    "to the right of": "right of",
+    "on the right side of": "right of",
+    "over": "above",
+    "beneath": "below",
+    "front": "in front of",
+    "before": "in front of",
+    "at the back of": "behind",
+    "on top of": "on",
+    "upon": "on",
+    "sitting on": "on",
+    "standing on": "on",
+    "underneath": "under",
+    "in": "inside",
+    "within": "inside",
+    "around": "surrounding",
+    "separated from": "separated",
+    "close": "near",
+    "close to": "near",
+    "nearby": "near",
+    "next to": "beside",
+    "by": "beside",
+    "far from": "far",
+    "far away": "far",
+    "far away from": "far",
+    "at the same depth as": "at the same depth",
+    "larger than": "larger",
+    "bigger": "larger",
+    "bigger than": "larger",
+    "smaller than": "smaller",
+    "wider than": "wider",
+    "narrower than": "narrower",
+    "taller than": "taller",
+    "shorter than": "shorter",
+}
 """Free text of published graphs (SKG2Data and SR4G vocabularies) -> our predicate."""
 
 
@@ -124,6 +154,14 @@ def reversed_relation(relation: Relation) -> Relation | None:
     if inverse is None:
         return None
     return Relation(
-        relation.object, inverse, relation.subject, relation.family, relation.frame, relation.margin, relation.threshold,
-        relation.verdict, relation.origin, relation.evidence,
-    )  # fmt: skip
+        relation.object,
+        inverse,
+        relation.subject,
+        relation.family,
+        relation.frame,
+        relation.margin,
+        relation.threshold,
+        relation.verdict,
+        relation.origin,
+        relation.evidence,
+    )

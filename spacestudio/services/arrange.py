@@ -25,8 +25,14 @@ def unique_names(graph: SpatialGraph) -> dict[str, str]:
     return {o.id: o.name if names.count(o.name) == 1 else f"{o.name} ({o.id})" for o in graph.objects}
 
 
-def plan(asked: SpatialGraph, shown: SpatialGraph | None, wants: Wants | None, size: tuple[int, int], seed: int = 0,
-         background: str = "") -> Layout:  # fmt: skip
+def plan(
+    asked: SpatialGraph,
+    shown: SpatialGraph | None,
+    wants: Wants | None,
+    size: tuple[int, int],
+    seed: int = 0,
+    background: str = "",
+) -> Layout:
     """Where the target's objects go.
 
     Args:
@@ -49,12 +55,20 @@ def plan(asked: SpatialGraph, shown: SpatialGraph | None, wants: Wants | None, s
         order = None
     return arrange(
         Request(
-            asked, size[0], size[1], present=kept,
+            asked,
+            size[0],
+            size[1],
+            present=kept,
             fixed={i: Box.spanning(*box).clipped(*size) for i, box in wants.boxes.items() if i in names},
-            order=order, present_order=_present_order(shown, names), sizes=typical_sizes(), background=prompts["background"],
-            prompt=prompts["prompt"], negative_prompt=prompts["negative_prompt"], seed=seed,
+            order=order,
+            present_order=_present_order(shown, names),
+            sizes=typical_sizes(),
+            background=prompts["background"],
+            prompt=prompts["prompt"],
+            negative_prompt=prompts["negative_prompt"],
+            seed=seed,
         )
-    )  # fmt: skip
+    )
 
 
 def _present_order(shown: SpatialGraph | None, names: dict[str, str]) -> tuple[str, ...]:

@@ -118,13 +118,20 @@ def from_render(
     name: str,
     parent: str | None = None,
 ) -> tuple[str, list[Event]]:
-    """The first events of a picture that was made from a layout, with exact objects and depth where the engine knows them."""
+    """The first events of a picture made from a layout, with exact objects and depth where the engine knows them."""
     png = to_png(rendered.image)
     created = {
-        "name": name, "image": blobs.put(png), "width": layout.width, "height": layout.height, "input": None, "parent": parent,
-        "asked": graph_payload(asked), "scene": asked.scene, "negative_objects": list(asked.negative_objects),
+        "name": name,
+        "image": blobs.put(png),
+        "width": layout.width,
+        "height": layout.height,
+        "input": None,
+        "parent": parent,
+        "asked": graph_payload(asked),
+        "scene": asked.scene,
+        "negative_objects": list(asked.negative_objects),
         "warnings": [*rendered.notes, *layout.notes],
-    }  # fmt: skip
+    }
     run = next(r for r in runs if r.stage == "image")
     events = [Event(1, "created", created)]
     events += depth_events(Estimate(rendered.depth, None, EngineRun("depth", run.engine, run.version)), None, blobs, 2)

@@ -12,7 +12,7 @@ from spacestudio.store.blobs import Blobs
 
 
 def events_of(sample: Sample, blobs: Blobs) -> list[Event]:
-    """Its own log when the pictures and depth it refers to are in the folder, else a fresh log that makes the same sample."""
+    """Its own log when the picture and depth it refers to are in the folder, else a fresh one that makes the same sample."""
     image = blobs.put(to_png(sample.image))
     kept_input = {"name": sample.input[0], "blob": blobs.put(sample.input[1])} if sample.input else None
     runs = {run.stage: run for run in sample.provenance}
@@ -25,9 +25,15 @@ def events_of(sample: Sample, blobs: Blobs) -> list[Event]:
         if same_picture and (state.depth or {}).get("blob") == depth[0].payload["blob"]:
             return list(sample.events)
     created = {
-        "name": sample.name, "image": image, "width": sample.width, "height": sample.height, "input": kept_input,
-        "parent": sample.parent, "warnings": list(sample.warnings), "scene": sample.graph.scene,
+        "name": sample.name,
+        "image": image,
+        "width": sample.width,
+        "height": sample.height,
+        "input": kept_input,
+        "parent": sample.parent,
+        "warnings": list(sample.warnings),
+        "scene": sample.graph.scene,
         "negative_objects": list(sample.graph.negative_objects),
-    }  # fmt: skip
+    }
     objects = object_events(Found(sample.objects, runs.get("objects"), runs.get("masks")), 3)
     return [Event(1, "created", created), *depth, *objects]

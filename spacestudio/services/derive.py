@@ -104,7 +104,7 @@ class Deriver:
         graph = with_pins(lifted.graph, state.pins)
         views = self._stages.get(
             ("views", _lift_key(state), _frozen(state.pins)),
-            lambda: {view: seen_from(view, lifted.objects, lifted.variants, graph) for view in VIEWS},
+            lambda: {str(view): seen_from(view, lifted.objects, lifted.variants, graph) for view in VIEWS},
         )
         found = tuple(clashes(graph)) if state.pins else ()
         qa = self._questions(state, lifted, graph, views, depth, found, image)
@@ -113,25 +113,42 @@ class Deriver:
         verdicts = verify(asked, graph, lifted.variants) if asked else ()
         warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
         return Sample(
-            sample_id, state.name, image, graph, depth, camera, lifted.cloud, lifted.layers, views, asked, layout, verdicts, qa,
-            state.review, created.get("parent"), tuple(run_of(r) for _, r in sorted(state.runs.items())), tuple(warnings), found,
-            self._input(created), tuple(events), problem,
-        )  # fmt: skip
+            sample_id,
+            state.name,
+            image,
+            graph,
+            depth,
+            camera,
+            lifted.cloud,
+            lifted.layers,
+            views,
+            asked,
+            layout,
+            verdicts,
+            qa,
+            state.review,
+            created.get("parent"),
+            tuple(run_of(r) for _, r in sorted(state.runs.items())),
+            tuple(warnings),
+            found,
+            self._input(created),
+            tuple(events),
+            problem,
+        )
 
     def depth_and_camera(self, state: State, width: int, height: int) -> tuple[DepthMap | None, Camera | None]:
-        """What the state says of depth and camera: a person's camera over the file's over the assumed one; a known length makes metres."""
+        """Depth and camera of a state.
+
+        A person's camera counts over the file's, that over the assumed one; a known length makes metres.
+        """
         depth = self.depth(state.depth) if state.depth and state.depth.get("blob") else None
         given = state.camera or (state.depth or {}).get("camera")
         camera = Camera(**given) if given else Camera.assumed(width, height)
-        if depth is not None and state.scale is not None and depth.kind != "metric":
-            scaled = self._arrays.get(
-                ("scaled", state.depth["blob"] if state.depth else "", state.scale),
-                lambda: DepthMap.of(
-                    depth.distance() * np.float32(state.scale), "metric", f"{depth.source}, scaled by a known length"
-                ),
-            )
-            depth = scaled
-        return depth, camera
+        if depth is None or state.scale is None or depth.kind == "metric":
+            return depth, camera
+        relative, scale = depth, state.scale
+        key = "scaled", state.depth["blob"] if state.depth else "", scale
+        return self._arrays.get(key, lambda: _scaled(relative, scale)), camera
 
     def _input(self, created: Mapping[str, Any]) -> tuple[str, bytes] | None:
         if not created.get("input"):
@@ -168,6 +185,11 @@ class Deriver:
         if not state.wants:
             return None, ""
         return self._stages.get(("plan", _lift_key(state), _frozen(state.pins), _frozen(vars(state.wants))), make)
+
+
+def _scaled(depth: DepthMap, metres_per_unit: float) -> DepthMap:
+    """A relative map made metric by a known length."""
+    return DepthMap.of(depth.distance() * np.float32(metres_per_unit), "metric", f"{depth.source}, scaled by a known length")
 
 
 def scene_of(
@@ -217,8 +239,16 @@ def target_of(state: State, graph: SpatialGraph) -> SpatialGraph | None:
 def _lift_key(state: State) -> Hashable:
     """What the measured graph depends on."""
     depth = (state.depth or {}).get("blob"), (state.depth or {}).get("kind"), _frozen((state.depth or {}).get("camera"))
-    return ("lift", state.created["image"], depth, _frozen(state.camera), state.scale, _frozen(state.cuts), _frozen(state.objects),
-            _frozen(state.created.get("negative_objects")))  # fmt: skip
+    return (
+        "lift",
+        state.created["image"],
+        depth,
+        _frozen(state.camera),
+        state.scale,
+        _frozen(state.cuts),
+        _frozen(state.objects),
+        _frozen(state.created.get("negative_objects")),
+    )
 
 
 def _frozen(value: Any) -> Hashable:

@@ -1,4 +1,4 @@
-"""Ready inputs of examples/examples.json, each made or loaded on click: scenes of our own, and photos scikit-image carries."""
+"""Ready inputs of examples/examples.json, made or loaded on click: own scenes, and photos scikit-image carries."""
 
 from __future__ import annotations
 

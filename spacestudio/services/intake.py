@@ -1,4 +1,4 @@
-"""Files at the door: pictures, depth, cameras, boxes, sample folders; each read, matched to a picture, or refused in one line."""
+"""Files at the door: pictures, depth, cameras, boxes, sample folders; read, matched to a picture, or refused."""
 
 from __future__ import annotations
 

@@ -160,8 +160,15 @@ def correct_relation(
     if stored is not None:
         own = {"predicate": stored.predicate, "margin": stored.margin, "verdict": stored.verdict}
         measured = stored.evidence.get("measured") if stored.origin == "person" else own
-    payload = {"subject": subject, "predicate": predicate, "object": object_, "family": family, "frame": frame,
-               "verdict": verdict, "measured": measured}  # fmt: skip
+    payload = {
+        "subject": subject,
+        "predicate": predicate,
+        "object": object_,
+        "family": family,
+        "frame": frame,
+        "verdict": verdict,
+        "measured": measured,
+    }
     return [("relation.correct", payload)]
 
 

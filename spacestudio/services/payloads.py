@@ -47,9 +47,14 @@ def object_of(p: Mapping[str, Any], width: int, height: int) -> SceneObject:
     if mask is not None and mask.shape != (height, width):
         mask = None
     return SceneObject(
-        p["id"], p["label"], Box.spanning(*p["box_xyxy_px"]).clipped(width, height), tuple(p.get("attributes", ())), mask,
-        origin=p.get("origin", "person"), score=float(p.get("score", 1.0)),
-    )  # fmt: skip
+        p["id"],
+        p["label"],
+        Box.spanning(*p["box_xyxy_px"]).clipped(width, height),
+        tuple(p.get("attributes", ())),
+        mask,
+        origin=p.get("origin", "person"),
+        score=float(p.get("score", 1.0)),
+    )
 
 
 def run_payload(run: EngineRun) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spacestudio.domain.depth import DepthMap
-from spacestudio.domain.events import Event, effective
+from spacestudio.domain.events import Event, effective, fold
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.errors import InputError, NotFound
 from spacestudio.formats.folder import read_samples
@@ -43,6 +43,18 @@ class Candidate:
     blobs: MemoryBlobs
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What the data set's list shows of a sample."""
+
+    id: str
+    name: str
+    review: str
+    parent: str | None
+    objects: int
+    accepted: int
+
+
 @dataclass
 class _Kept:
     """Derived samples of recent use, and candidates waiting for a decision."""
@@ -69,6 +81,15 @@ class Studio:
     def samples(self, owner: str) -> list[Listed]:
         """The owner's samples, oldest first."""
         return self.database.samples(PROJECT, owner)
+
+    def summaries(self, owner: str) -> list[Summary]:
+        """The owner's samples with their counts, oldest first; nothing is derived."""
+        out = []
+        for entry in self.samples(owner):
+            state = fold(self.database.events(PROJECT, owner, entry.id))
+            accepted = sum(p["status"] == "accepted" for p in state.qa_status.values())
+            out.append(Summary(entry.id, entry.name, entry.review, entry.parent, len(state.objects), accepted))
+        return out
 
     def open(self, owner: str, sample_id: str) -> Sample:
         """A sample with everything derived."""
@@ -213,7 +234,7 @@ class Studio:
         candidate = Candidate(made_id, Deriver(memory).sample(made_id, events), events, memory)
         with self._lock:
             waiting = self._kept.candidates.setdefault((owner, sample_id), [])
-            waiting[:] = [c for c in waiting if c.id != candidate.id][-(MAX_CANDIDATES - 1) :] + [candidate]
+            waiting[:] = [*[c for c in waiting if c.id != candidate.id][1 - MAX_CANDIDATES :], candidate]
             while len(self._kept.candidates) > 64:
                 self._kept.candidates.popitem(last=False)
         return candidate

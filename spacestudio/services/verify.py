@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.graph import Relation, SpatialGraph, Verdict
 from spacestudio.domain.objects import SceneObject
 from spacestudio.geometry.measure import Measurements
 from spacestudio.relations.relate import family_of, judge, verdict_of
@@ -54,7 +54,7 @@ def _measured(r: Relation, places: dict[str, int], variants: tuple[Measurements,
     )
 
 
-def _with(r: Relation, verdict: str, why: str) -> Relation:
+def _with(r: Relation, verdict: Verdict, why: str) -> Relation:
     return replace(
         r,
         verdict=verdict,

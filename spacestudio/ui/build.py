@@ -33,6 +33,7 @@ TABS = (
 
 def build(studio: Studio) -> gr.Blocks:
     """The studio's page over a store."""
+    page: gr.Blocks
     with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
         visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=browser_secret(studio.data))
         sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
@@ -78,10 +79,14 @@ def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
 
     frame.later(
         lambda: opened.select(
-            shown(draw), [frame.visitor, frame.sample, frame.selected], [frame.tab, *frame.outputs],
-            queue=False, show_progress="hidden", api_visibility="private",
+            shown(draw),
+            [frame.visitor, frame.sample, frame.selected],
+            [frame.tab, *frame.outputs],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
         )
-    )  # fmt: skip
+    )
 
 
 def _step(kind: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from spacestudio.domain.sample import Sample
+from spacestudio.errors import SpaceStudioError
 from spacestudio.services.judge import consequences
 from spacestudio.services.studio import Studio, can_step
 from spacestudio.ui.session import opened, plain, shown, visitor_of
@@ -84,7 +85,8 @@ class Frame:
             options: passed to the listener.
         """
         chosen = [listeners] if callable(listeners) else list(listeners)
-        self.later(lambda: [self._wire(one, do, inputs, event_data, slow, options) for one in chosen])
+        for one in chosen:
+            self.later(lambda one=one: self._wire(one, do, inputs, event_data, slow, options))  # type: ignore[misc]
 
     def later(self, connect: Callable[[], object]) -> None:
         """Connect once all tabs are known."""
@@ -107,7 +109,11 @@ class Frame:
         def run(visitor: Any, sample_id: Any, selected: Any, tab: Any, values: tuple[Any, ...]) -> list[Any]:
             before = opened(self.studio, visitor, sample_id)
             look = Look(self.studio, visitor_of(visitor), before, selected or "")
-            done = do(look, *values) or Done()
+            try:
+                done = do(look, *values) or Done()
+            except SpaceStudioError as error:  # said, and drawn anew: an editor must not keep showing what was refused
+                gr.Warning(str(error), duration=12, title="Not done")
+                done = Done()
             if done.note:
                 gr.Info(done.note, duration=6)
             next_id = done.sample or (sample_id or "")
@@ -200,7 +206,8 @@ def status_line(s: Sample | None) -> str:
     parts.append("saved")
     line = " · ".join(parts)
     if s.clashes:
-        line += f"  \n⚠ The graph contradicts itself in {len(s.clashes)} place{'s' if len(s.clashes) > 1 else ''}: see the Graph tab."
+        places = "1 place" if len(s.clashes) == 1 else f"{len(s.clashes)} places"
+        line += f"  \n⚠ The graph contradicts itself in {places}: see the Graph tab."
     if s.warnings:
         line += "  \n" + "  \n".join(f"Note: {plain(w)}" for w in s.warnings[:4])
     return line

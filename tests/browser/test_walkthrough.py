@@ -37,11 +37,22 @@ def photo(tmp_path: Path) -> tuple[Path, Path, dict[str, tuple[float, float, flo
     """A real photo, its depth file, and two boxes a person would draw on it."""
     rgbd = DATA / "rgbd" / "redwood"
     if rgbd.is_dir():
-        return rgbd / "color" / "00000.jpg", rgbd / "depth" / "00000.png", {"chair": (30, 180, 260, 420), "lamp": (420, 60, 560, 260)}
+        return (
+            rgbd / "color" / "00000.jpg",
+            rgbd / "depth" / "00000.png",
+            {"chair": (30, 180, 260, 420), "lamp": (420, 60, 560, 260)},
+        )
     image, disparity = motorcycle()
     Image.fromarray(image).save(tmp_path / "motorcycle.png")
-    np.save(tmp_path / "motorcycle.npy", np.where(disparity.valid, 192.0 / (disparity.values + 31.086), np.nan).astype(np.float32))
-    return tmp_path / "motorcycle.png", tmp_path / "motorcycle.npy", {"chair": (30, 180, 260, 420), "lamp": (420, 60, 560, 260)}
+    np.save(
+        tmp_path / "motorcycle.npy",
+        np.where(disparity.valid, 192.0 / (disparity.values + 31.086), np.nan).astype(np.float32),
+    )
+    return (
+        tmp_path / "motorcycle.png",
+        tmp_path / "motorcycle.npy",
+        {"chair": (30, 180, 260, 420), "lamp": (420, 60, 560, 260)},
+    )
 
 
 def shows(page: Any, elem_id: str, text: str) -> None:
@@ -122,7 +133,9 @@ def visitor_sample(studio: Studio, name: str) -> tuple[str, Any]:
         return row.owner, studio.open(row.owner, row.id)
 
 
-def test_the_whole_loop(page: Any, served: tuple[str, Studio], photo: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_the_whole_loop(
+    page: Any, served: tuple[str, Studio], photo: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
     url, studio = served
     picture, depth, boxes = photo
     page.set_default_timeout(30_000)
@@ -194,7 +207,11 @@ def test_the_whole_loop(page: Any, served: tuple[str, Studio], photo: tuple[Path
     # correct an answer of the new picture: the graph follows; accept everything
     open_tab(page, "Questions")
     shows(page, "questions", "chair")
-    pair = next(p for p in kept.qa if p.family == "relation" and p.answer in ("Yes", "No") and (":left of:" in p.key or ":right of:" in p.key))
+    pair = next(
+        p
+        for p in kept.qa
+        if p.family == "relation" and p.answer in ("Yes", "No") and (":left of:" in p.key or ":right of:" in p.key)
+    )
     page.locator("#qa-text input, #qa-text textarea").first.fill(pair.question)
     wait_rows(page, "questions", "n === 1")
     click_row(page, "questions", 0)
@@ -229,7 +246,10 @@ def test_the_whole_loop(page: Any, served: tuple[str, Studio], photo: tuple[Path
         by_id = {row["id"]: row for row in data}
         assert set(by_id) == {sample.id, kept.id}
         said = by_id[kept.id]["conversations"]
-        turns = {q["value"].removeprefix("<image>\n").split("\n")[0]: a["value"] for q, a in zip(said[::2], said[1::2], strict=True)}
+        turns = {
+            q["value"].removeprefix("<image>\n").split("\n")[0]: a["value"]
+            for q, a in zip(said[::2], said[1::2], strict=True)
+        }
         assert turns[pair.question] == flipped
         for p in now.qa:
             assert (p.status == "accepted") == (p.question in turns)

@@ -114,7 +114,9 @@ class TestDrawn:
         assert any("zzyx" in note for note in made.notes)
 
     def test_boxes_beyond_the_canvas(self):
-        layout = Layout(100, 80, {"a": Box(-30, -20, 40, 60), "b": Box(200, 10, 260, 60)}, ("a", "b"), {"a": "dog", "b": "cup"})
+        layout = Layout(
+            100, 80, {"a": Box(-30, -20, 40, 60), "b": Box(200, 10, 260, 60)}, ("a", "b"), {"a": "dog", "b": "cup"}
+        )
         made = Compositor().render(layout)
         assert made.visible["b"] == 0
         assert by_id(made)["a"].box.x0 == 0
@@ -231,7 +233,11 @@ class TestFromPhoto:
     def test_another_canvas(self):
         source = photo()
         layout = Layout(
-            160, 120, {o.id: o.box.scaled(0.5, 0.5) for o in source.objects}, ("ball-1", "box-1"), {o.id: o.name for o in source.objects}
+            160,
+            120,
+            {o.id: o.box.scaled(0.5, 0.5) for o in source.objects},
+            ("ball-1", "box-1"),
+            {o.id: o.name for o in source.objects},
         )
         made = Compositor().render(layout, source)
         small = cv2.resize(source.image, (160, 120), interpolation=cv2.INTER_AREA)
@@ -318,7 +324,9 @@ class TestPlaces:
         assert backdrop.paint(33, 40, text, horizon, 0).dtype == np.uint8
 
     def test_words_tell(self):
-        grass, snow, sand = (backdrop.paint(80, 80, t, 30, 0)[50:].mean((0, 1)) for t in ("a meadow", "a snowy slope", "a beach"))
+        grass, snow, sand = (
+            backdrop.paint(80, 80, t, 30, 0)[50:].mean((0, 1)) for t in ("a meadow", "a snowy slope", "a beach")
+        )
         assert grass[1] > grass[0] > grass[2]
         assert snow.min() > 200
         assert sand[0] > sand[2] + 30

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from spacestudio.engines.depth.cues import CUES, SHIPPED, combine, cue_maps, estimate_farness
 
-DATA = Path(
-    os.environ.get("SPACE_STUDIO_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data"
-)
+DATA = Path(os.environ.get("SPACE_STUDIO_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 FRAMES = {
     "redwood": ("rgbd/redwood/color/00000.jpg", "rgbd/redwood/depth/00000.png"),
     "seven_scenes": ("rgbd/seven_scenes/frame-000000.color.jpg", "rgbd/seven_scenes/frame-000000.depth.png"),
@@ -97,9 +95,7 @@ def test_floor_recedes_and_boards_stand_where_they_touch_it(stage: NDArray[np.ui
     assert floor == sorted(floor)
     assert floor[-1] - floor[0] > 0.3
     assert middle(farness, NEAR) < middle(farness, FAR) - 0.1
-    assert middle(farness, NEAR) < float(np.median(farness[100:120, 140:190])), (
-        "the floor behind a board is farther"
-    )
+    assert middle(farness, NEAR) < float(np.median(farness[100:120, 140:190])), "the floor behind a board is farther"
 
 
 def test_boards_are_even_and_end_at_their_edges(stage: NDArray[np.uint8]) -> None:
@@ -138,9 +134,7 @@ def test_a_box_set_lower_is_nearer_and_the_nearer_of_two_lies_on_top(stage: NDAr
     "box",
     [(10.0, 10.0, 10.0, 50.0), (50.0, 50.0, 20.0, 20.0), (-90.0, 5.0, -10.0, 50.0), (400.0, 0.0, 500.0, 9.0)],
 )
-def test_a_box_without_pixels_changes_nothing(
-    stage: NDArray[np.uint8], box: tuple[float, float, float, float]
-) -> None:
+def test_a_box_without_pixels_changes_nothing(stage: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
     np.testing.assert_array_equal(estimate_farness(stage, [box]), estimate_farness(stage))
 
 

@@ -63,7 +63,11 @@ def test_the_rocket_on_its_pad():
 @needs_data
 @pytest.mark.parametrize(
     ("name", "thing"),
-    [("000000039769.png", (344, 24, 640, 370)), ("000000039769.png", (8, 50, 320, 475)), ("000000000785.jpg", (280, 45, 500, 392))],
+    [
+        ("000000039769.png", (344, 24, 640, 370)),
+        ("000000039769.png", (8, 50, 320, 475)),
+        ("000000000785.jpg", (280, 45, 500, 392)),
+    ],
 )
 def test_two_cats_and_a_skier(name, thing):
     image = cv2.imread(str(DATA / "coco" / "images" / name))[..., ::-1].copy()

@@ -82,11 +82,7 @@ def faults(grammar: Grammar, sampled: SampledScene) -> list[str]:
         wrong.append("person excluded beside a person")
 
     pairs = Counter(frozenset((s, o)) for s, _, o in sampled.triplets)
-    wrong += [
-        f"{len(pair)} ends, said {times} times"
-        for pair, times in pairs.items()
-        if times > 1 or len(pair) != 2
-    ]
+    wrong += [f"{len(pair)} ends, said {times} times" for pair, times in pairs.items() if times > 1 or len(pair) != 2]
     wrong += [f"{names[i]} in no triplet" for i in range(len(labels)) if not any(i in pair for pair in pairs)]
 
     across, away, up, carried = nx.DiGraph(), nx.DiGraph(), nx.DiGraph(), nx.DiGraph()
@@ -115,9 +111,7 @@ def faults(grammar: Grammar, sampled: SampledScene) -> list[str]:
             word = "inside" if phrase == "inside" else "on"
             asked = (labels[load], word, labels[host]) in ASKED
             ruled = (small.category, "on", big.category) in RULED
-            if not asked and not (
-                word == "on" and ruled and labels[host] in scene.anchors and "surface" in small.rests
-            ):
+            if not asked and not (word == "on" and ruled and labels[host] in scene.anchors and "surface" in small.rests):
                 wrong.append(f"nobody puts {names[load]} {word} {names[host]}")
         if phrase in ("above", "below"):
             high, low = (s, o) if phrase == "above" else (o, s)
@@ -141,9 +135,7 @@ def faults(grammar: Grammar, sampled: SampledScene) -> list[str]:
         if not nx.is_directed_acyclic_graph(whole):
             wrong.append(f"circle of bodies in {title}")
     wrong += [
-        f"{names[s]} far from its own body"
-        for s, phrase, o in sampled.triplets
-        if phrase == "far" and body[s] == body[o]
+        f"{names[s]} far from its own body" for s, phrase, o in sampled.triplets if phrase == "far" and body[s] == body[o]
     ]
     return wrong
 
@@ -174,9 +166,7 @@ def test_every_coco_name_is_known_and_used():
 def test_every_object_and_pair_is_reachable():
     used = {label for scene in GRAMMAR.scenes.values() for label in scene.objects}
     assert set(GRAMMAR.objects) - used == set()
-    reachable = {
-        (p.subject, p.phrase, p.object) for s in GRAMMAR.scenes.values() for p in GRAMMAR.pairs_in(s)
-    }
+    reachable = {(p.subject, p.phrase, p.object) for s in GRAMMAR.scenes.values() for p in GRAMMAR.pairs_in(s)}
     assert [p for p in GRAMMAR.pairs if (p.subject, p.phrase, p.object) not in reachable] == []
 
 
@@ -254,9 +244,7 @@ def test_a_scene_that_contradicts_itself_is_refused(change, words):
 
 
 def test_missing_rules_are_refused():
-    rules = [
-        r for r in json.loads(DATA.read_text(encoding="utf-8"))["relations"] if "behind" not in r["phrases"]
-    ]
+    rules = [r for r in json.loads(DATA.read_text(encoding="utf-8"))["relations"] if "behind" not in r["phrases"]]
     with pytest.raises(ValidationError, match="no rule for"):
         Grammar.model_validate_json(broken(relations=rules))
 
@@ -357,11 +345,7 @@ def test_a_shelter_is_not_a_load():
     """ "dog under dining table" in the data must not read as a table carried by a dog."""
     seen = 0
     for seed in range(400):
-        sampled = (
-            sample(seed, "family dinner in the dining room")
-            if seed % 2
-            else sample(seed, "chess in the park")
-        )
+        sampled = sample(seed, "family dinner in the dining room") if seed % 2 else sample(seed, "chess in the park")
         labels = [label for label, _ in sampled.objects]
         for s, phrase, o in sampled.triplets:
             if {labels[s], labels[o]} in ({"dog", "picnic table"}, {"person", "dining table"}):

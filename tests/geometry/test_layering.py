@@ -68,7 +68,9 @@ def test_a_persons_cuts_make_one_layer_more_than_cuts_and_keep_empty_ones():
     assert layers_of((), depth) == ()
 
 
-@given(st.lists(st.floats(0, 1, width=16), min_size=1, max_size=9), st.one_of(st.none(), st.lists(st.floats(0, 1), max_size=5)))
+@given(
+    st.lists(st.floats(0, 1, width=16), min_size=1, max_size=9), st.one_of(st.none(), st.lists(st.floats(0, 1), max_size=5))
+)
 def test_each_object_once_and_layers_in_depth_order(depths, cuts):
     objects, depth = scene(depths, side=8)
     layers = layers_of(objects, depth, cuts)
@@ -125,7 +127,9 @@ def test_published_ranges_are_the_masks_own():
 def test_the_motorcycle_stands_before_the_wall():
     image, depth = motorcycle()
     height, width = depth.values.shape
-    objects = tuple(SceneObject(i, i, Box(*xyxy)) for i, xyxy in (("wall", (20, 10, 200, 110)), ("bike", (250, 180, 480, 380))))
+    objects = tuple(
+        SceneObject(i, i, Box(*xyxy)) for i, xyxy in (("wall", (20, 10, 200, 110)), ("bike", (250, 180, 480, 380)))
+    )
     layers = layers_of(objects, depth)
     assert ids(layers) == [{"bike"}, {"wall"}]
     assert image.shape[:2] == (height, width) == layer_map(depth, layers).shape

@@ -67,7 +67,11 @@ def test_the_environment_switches_it_off():
     import os
 
     out = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "SPACE_STUDIO_OPEN3D": "false"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "SPACE_STUDIO_OPEN3D": "false"},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     assert out[0] == "numpy"
     assert "SPACE_STUDIO_OPEN3D" in out[1]
@@ -146,7 +150,9 @@ def test_a_turned_box_gets_its_own_sides(way, seed):
     assert np.linalg.norm(box.corners - box.center, axis=1) == pytest.approx(np.linalg.norm(box.extent) / 2)
 
 
-@pytest.mark.parametrize("points", [[[1, 2, 3]], [[0, 0, 1], [0, 0, 2]], [[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1], [0.5, 0.2, 1]]])
+@pytest.mark.parametrize(
+    "points", [[[1, 2, 3]], [[0, 0, 1], [0, 0, 2]], [[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1], [0.5, 0.2, 1]]]
+)
 def test_flat_straight_and_single_points_have_a_box(way, points):
     box = room.oriented_box(np.array(points, np.float64))
     assert np.isfinite(box.corners).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def studio(tmp_path: Path) -> Studio:
 
 
 @pytest.fixture
-def sample_id(studio: Studio) -> Iterator[str]:
+def sample_id(studio: Studio) -> str:
     image, depth, camera, objects = small_scene(240, 320)
     ready = Ready([Detection(o.label, o.box, 1.0, o.mask) for o in objects], "made")
-    yield studio.add_picture(OWNER, Picture(image, to_png(image), "balls.png", ()), recipe=Recipe(depth, camera, ready))
+    return studio.add_picture(OWNER, Picture(image, to_png(image), "balls.png", ()), recipe=Recipe(depth, camera, ready))

@@ -68,9 +68,9 @@ def test_a_correction_overrules_is_explained_and_undone(studio: Studio, sample_i
     assert (back.predicate, back.origin) == ("left of", "person")
     for p in after.qa:
         for fact in p.facts.get("relations", ()):
-            if {fact["subject"], fact["object"]} == {"ball-1", "lamp-1"} and fact["predicate"] in ("left of", "right of"):
-                if fact.get("frame") == "image":
-                    assert (fact["subject"] == "ball-1") == (fact["predicate"] == "right of")
+            pair = {fact["subject"], fact["object"]} == {"ball-1", "lamp-1"}
+            if pair and fact["predicate"] in ("left of", "right of") and fact.get("frame") == "image":
+                assert (fact["subject"] == "ball-1") == (fact["predicate"] == "right of")
     assert told(studio.undo(OWNER, sample_id)) == told(before)
     assert told(studio.redo(OWNER, sample_id)) == told(after)
 
@@ -99,7 +99,10 @@ def test_contradicting_corrections_are_reported(studio: Studio, sample_id: str) 
     assert {end for r in after.clashes[0] for end in (r.subject, r.object)} == {"ball-1", "lamp-1", "box-1"}
     clashing = {r.key for c in after.clashes for r in c}
     for p in after.qa:
-        assert not any((f["subject"], f["object"]) in {k[:2] for k in clashing} and f["predicate"] == "left of" for f in p.facts.get("relations", ()))
+        assert not any(
+            (f["subject"], f["object"]) in {k[:2] for k in clashing} and f["predicate"] == "left of"
+            for f in p.facts.get("relations", ())
+        )
 
 
 def test_change_regenerate_verify_keep(studio: Studio, sample_id: str) -> None:
@@ -135,13 +138,19 @@ def test_an_impossible_wish_is_explained(studio: Studio, sample_id: str) -> None
 
 def test_correcting_an_answer_corrects_the_graph(studio: Studio, sample_id: str) -> None:
     s = studio.open(OWNER, sample_id)
-    pair = next(p for p in s.qa if p.family == "relation" and p.answer in ("Yes", "No") and ":direction" not in p.key and " of:" in p.key)
+    pair = next(
+        p
+        for p in s.qa
+        if p.family == "relation" and p.answer in ("Yes", "No") and ":direction" not in p.key and " of:" in p.key
+    )
     flipped = "No" if pair.answer == "Yes" else "Yes"
     implied = judge.implied_correction(s, pair.key, flipped)
     assert implied is not None
     acts = judge.edit_question(s, pair.key, pair.question, flipped)
     subject, predicate, object_, frame, verdict = implied
-    after = studio.act(OWNER, sample_id, lambda x: acts + judge.correct_relation(x, subject, predicate, object_, verdict, frame))
+    after = studio.act(
+        OWNER, sample_id, lambda x: acts + judge.correct_relation(x, subject, predicate, object_, verdict, frame)
+    )
     edited = next(p for p in after.qa if p.key == pair.key)
     assert (edited.answer, edited.origin, edited.mark) == (flipped, "person", "")
     alone = studio.undo(OWNER, sample_id)
@@ -209,7 +218,9 @@ def test_a_failed_act_appends_nothing(studio: Studio, sample_id: str) -> None:
     assert studio.open(OWNER, sample_id).events == before.events
 
 
-ACTS = st.sampled_from(["right", "left", "unknown words", "rename", "move", "want", "accept", "undo", "redo", "delete", "add"])
+ACTS = st.sampled_from(
+    ["right", "left", "unknown words", "rename", "move", "want", "accept", "undo", "redo", "delete", "add"]
+)
 
 
 @given(st.lists(ACTS, min_size=1, max_size=10))

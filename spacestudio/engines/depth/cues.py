@@ -217,9 +217,7 @@ def _reduced(image: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = min(1.0, side_px / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(
-        size[1], size[0], 3
-    )
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(size[1], size[0], 3)
 
 
 def _blurred(values: NDArray[np.float64], sigma_px: float) -> NDArray[np.float64]:
@@ -308,12 +306,8 @@ def _sky(lab: NDArray[np.float64], weights: CueWeights) -> NDArray[np.float64]:
     """(h, w) in [0, 1]: bluish or bright and colourless, even, and so from the top edge down to here."""
     calm = _calm(lab, 2.0)
     light, red, yellow = calm[..., 0], calm[..., 1], calm[..., 2]
-    blue = np.clip((-yellow - weights.sky_blue) / weights.sky_blue, 0.0, 1.0) * np.clip(
-        light / 0.3 - 1.0, 0.0, 1.0
-    )
-    white = np.clip((light - weights.sky_light) / 0.1, 0.0, 1.0) * np.clip(
-        2.0 - np.hypot(red, yellow) / 0.05, 0.0, 1.0
-    )
+    blue = np.clip((-yellow - weights.sky_blue) / weights.sky_blue, 0.0, 1.0) * np.clip(light / 0.3 - 1.0, 0.0, 1.0)
+    white = np.clip((light - weights.sky_light) / 0.1, 0.0, 1.0) * np.clip(2.0 - np.hypot(red, yellow) / 0.05, 0.0, 1.0)
     sky = np.maximum(blue, white)
     wide = float(sky[0].mean()) >= weights.sky_width
     return np.minimum.accumulate(sky, axis=0) if wide else np.zeros_like(sky)
@@ -365,9 +359,7 @@ def _set_down(
     return result
 
 
-def _upsampled(
-    values: Floats, small: NDArray[np.uint8], image: NDArray[np.uint8], weights: CueWeights
-) -> Floats:
+def _upsampled(values: Floats, small: NDArray[np.uint8], image: NDArray[np.uint8], weights: CueWeights) -> Floats:
     """(H, W) `values` (h, w), each pixel a mean of its 3 x 3 reduced neighbours, those of its colour most.
 
     Kopf et al., "Joint Bilateral Upsampling", 2007. A mean of values, so the range is kept.

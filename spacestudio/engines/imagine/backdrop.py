@@ -339,7 +339,7 @@ def _ground(width: int, rows: int, ground: Ground, indoor: bool, rng: np.random.
         shade += 3.5 * rng.normal(0, 1, (rows, width)).astype(np.float32) * near
         shade += 4 * noise(rng, rows, width, max(5, rows / 6), width / 3)
         dash = (np.abs(x) < 0.012) & ((z * 1.3) % 1 < 0.55)
-        edge = (np.abs(np.abs(x) - 0.62) < 0.012)
+        edge = np.abs(np.abs(x) - 0.62) < 0.012
         paint_on = cv2.GaussianBlur((dash | edge).astype(np.float32), (0, 0), 0.7)
         tone = tone + (np.array([226, 222, 206], np.float32) - tone) * paint_on[..., None] * 0.75
     else:  # cloth

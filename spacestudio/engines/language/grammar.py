@@ -355,9 +355,7 @@ def sample_scene(
     kind = grammar.scenes[name]
     low, high = n_objects
     if not 2 <= low <= high or low > len(kind.objects):
-        raise ValueError(
-            f"n_objects {n_objects}: need 2 <= fewest <= most, fewest <= {len(kind.objects)} here"
-        )
+        raise ValueError(f"n_objects {n_objects}: need 2 <= fewest <= most, fewest <= {len(kind.objects)} here")
     labels = _choose(grammar, kind, rng, low, rng.randint(low, high))
     room = _Room(grammar, kind, rng, [_Thing(label, grammar.objects[label]) for label in labels])
     room.mount()
@@ -496,9 +494,7 @@ def _attributes(grammar: Grammar, labels: Sequence[str], rng: random.Random) -> 
     return result
 
 
-def _negatives(
-    grammar: Grammar, name: str, scene: SceneKind, labels: Sequence[str], rng: random.Random
-) -> tuple[str, ...]:
+def _negatives(grammar: Grammar, name: str, scene: SceneKind, labels: Sequence[str], rng: random.Random) -> tuple[str, ...]:
     """One to three excluded labels; at times one that would have fitted, unless the place itself names it."""
     absent = [label for label in scene.absent if not _shown(grammar, label, labels)]
     said = set(_words(f"{name} {scene.background}"))
@@ -585,9 +581,7 @@ class _Room:
             if i not in needy:
                 self._settle(i, hosts)
 
-    def _carriers(
-        self, i: int, hosts: Mapping[str, Mapping[tuple[str, str], float]]
-    ) -> list[tuple[tuple[int, str], float]]:
+    def _carriers(self, i: int, hosts: Mapping[str, Mapping[tuple[str, str], float]]) -> list[tuple[tuple[int, str], float]]:
         """Things that may carry or hold thing i and have room."""
         child, found = self.things[i], []
         for j, host in enumerate(self.things):

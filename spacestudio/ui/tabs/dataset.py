@@ -21,7 +21,7 @@ def dataset_tab(frame: Frame) -> None:
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             table = make_table(
-                {"#": 5, "name": 22, "objects": 9, "questions": 10, "accepted": 9, "review": 11, "made from": 16, "id": 18},
+                {"#": 5, "name": 25, "objects": 9, "accepted": 14, "review": 11, "made from": 16, "id": 20},
                 "Samples (click to open)",
                 "samples-table",
                 360,
@@ -39,8 +39,10 @@ def dataset_tab(frame: Frame) -> None:
             chosen = gr.CheckboxGroup([], label="Samples to export", elem_id="export-samples")
             form = gr.Dropdown(
                 [(e.label or n, n) for n, e in FORMATS.items()],
-                value=next(iter(FORMATS)), label="Format", elem_id="export-format",
-            )  # fmt: skip
+                value=next(iter(FORMATS)),
+                label="Format",
+                elem_id="export-format",
+            )
             about = gr.Markdown(elem_id="export-about")
             export = gr.Button("Export as ZIP", variant="primary", elem_id="export")
             file = gr.File(label="The export", interactive=False, elem_id="export-file", height=70)
@@ -61,35 +63,31 @@ def dataset_tab(frame: Frame) -> None:
     inputs = [frame.visitor, chosen, form]
     for control in (chosen.change, form.change):
         control(
-            shown(lambda visitor, ids, name: _preview(frame, visitor, ids, name)), inputs, [about, rows],
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+            shown(lambda visitor, ids, name: _preview(frame, visitor, ids, name)),
+            inputs,
+            [about, rows],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     export.click(
-        shown(lambda visitor, ids, name: _export(frame, visitor, ids, name)), inputs, file,
-        concurrency_id="work", concurrency_limit=1, api_visibility="private",
-    )  # fmt: skip
+        shown(lambda visitor, ids, name: _export(frame, visitor, ids, name)),
+        inputs,
+        file,
+        concurrency_id="work",
+        concurrency_limit=1,
+        api_visibility="private",
+    )
 
 
 def draw(look: Look) -> list[Any]:
     """All samples of this visitor, and what may be exported."""
-    listed = look.studio.samples(look.visitor)
-    rows, choices = [], []
-    for k, entry in enumerate(listed, 1):
-        s = look.studio.open(look.visitor, entry.id)
-        accepted = sum(p.status == "accepted" for p in s.qa)
-        rows.append(
-            [
-                str(k),
-                entry.name,
-                str(len(s.objects)),
-                str(len(s.qa)),
-                str(accepted),
-                entry.review,
-                entry.parent or "",
-                entry.id,
-            ]
-        )
-        choices.append((f"{entry.name} ({entry.id[-8:]})", entry.id))
+    listed = look.studio.summaries(look.visitor)
+    rows = [
+        [str(k), entry.name, str(entry.objects), str(entry.accepted), entry.review, entry.parent or "", entry.id]
+        for k, entry in enumerate(listed, 1)
+    ]
+    choices = [(f"{entry.name} ({entry.id[-8:]})", entry.id) for entry in listed]
     s = look.sample
     return [
         rows,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -85,9 +87,13 @@ def graph_tab(frame: Frame) -> None:
 
     for control in (families, frames, only):
         control.change(
-            shown(redraw), [frame.visitor, frame.sample, frame.selected, families, frames, only], outputs,
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+            shown(redraw),
+            [frame.visitor, frame.sample, frame.selected, families, frames, only],
+            outputs,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
 
     def pick(visitor: Any, sample_id: Any, rows: list[list[str]], evt: gr.SelectData) -> list[Any]:
         s = must_open(frame.studio, visitor, sample_id)
@@ -127,13 +133,17 @@ def _form(s: Sample, key: tuple[str, ...]) -> list[Any]:
     return [r.subject, r.predicate, r.object, r.verdict, plain(reason(r, unique_names(s.graph))), list(key)]
 
 
-def _key_of(edge_id: str, rows: list[list[str]]) -> tuple[str, ...] | None:
-    number = int(edge_id[1:]) if edge_id[1:].isdigit() else -1
-    return tuple(rows[number]) if 0 <= number < len(rows) else None
+def edge_id(key: Sequence[str]) -> str:
+    """A stable short id for the place of a relation; it stays when filters change."""
+    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
+
+
+def _key_of(edge: str, rows: list[list[str]]) -> tuple[str, ...] | None:
+    return next((tuple(row) for row in rows if edge_id(row) == edge), None)
 
 
 def chosen_relations(s: Sample, families: list[str], frame: str, only: str, selected: str) -> list[Relation]:
-    """The relations the filters leave, each pair once: the direction the person set, else the one with the lower id first."""
+    """The relations the filters leave, each pair once: the way the person said it, else the lower id first."""
     in_clash = {r.key for clash in s.clashes for r in clash}
     out: list[Relation] = []
     seen: set[tuple[frozenset[str], str, str]] = set()
@@ -161,24 +171,40 @@ def draw(look: Look, families: list[str], frame: str, only: str) -> list[Any]:
         return [None, "", gr.update(choices=[]), gr.update(choices=[]), [], []]
     rows = chosen_relations(s, families, frame, only, look.selected)
     names = unique_names(s.graph)
-    places = {key: k for k, key in enumerate(r.key for r in rows)}
     in_clash = {r.key for clash in s.clashes for r in clash}
     nodes = [
         {"id": o.id, "label": o.name, "x": o.box.center[0] / s.width, "y": o.box.center[1] / s.height} for o in s.objects
     ]
-    edges = [_edge(r, places[r.key], in_clash, names) for r in rows[:120]]
+    edges = [_edge(r, in_clash, names) for r in rows[:120]]
     table = [
-        [str(k), names[r.subject], r.predicate, names[r.object], r.frame, SIGNS[r.verdict] + _state(r, in_clash), f"{r.margin:+.3f}", f"{r.threshold:.3f}", r.origin]
+        [
+            str(k),
+            names[r.subject],
+            r.predicate,
+            names[r.object],
+            r.frame,
+            SIGNS[r.verdict] + _state(r, in_clash),
+            f"{r.margin:+.3f}",
+            f"{r.threshold:.3f}",
+            r.origin,
+        ]
         for k, r in enumerate(rows, 1)
-    ]  # fmt: skip
+    ]
     choices = [(names[o.id], o.id) for o in s.objects]
     return [
-        gr.update(value={"rev": len(s.events), "nodes": nodes, "edges": edges}, selected=look.selected or None),
-        clash_words(s), gr.update(choices=choices), gr.update(choices=choices), table, [list(r.key) for r in rows],
-    ]  # fmt: skip
+        gr.update(
+            value={"rev": len(s.events), "key": s.id, "background": s.image, "nodes": nodes, "edges": edges},
+            selected=look.selected or "",
+        ),
+        clash_words(s),
+        gr.update(choices=choices),
+        gr.update(choices=choices),
+        table,
+        [list(r.key) for r in rows],
+    ]
 
 
-def _edge(r: Relation, number: int, in_clash: set[tuple[str, str, str, str]], names: dict[str, str]) -> dict[str, Any]:
+def _edge(r: Relation, in_clash: set[tuple[str, str, str, str]], names: dict[str, str]) -> dict[str, Any]:
     state = (
         "in conflict"
         if r.key in in_clash
@@ -189,9 +215,15 @@ def _edge(r: Relation, number: int, in_clash: set[tuple[str, str, str, str]], na
         else "measured"
     )
     return {
-        "id": f"r{number}", "source": r.subject, "target": r.object, "relation": r.predicate, "family": r.family,
-        "verdict": r.verdict, "state": state, "note": reason(r, names),
-    }  # fmt: skip
+        "id": edge_id(r.key),
+        "source": r.subject,
+        "target": r.object,
+        "relation": r.predicate,
+        "family": r.family,
+        "verdict": r.verdict,
+        "state": state,
+        "note": reason(r, names),
+    }
 
 
 def _state(r: Relation, in_clash: set[tuple[str, str, str, str]]) -> str:

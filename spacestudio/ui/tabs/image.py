@@ -29,9 +29,16 @@ def image_tab(frame: Frame) -> None:
             with gr.Accordion("Depth, camera and objects from files", open=False):
                 depth_file = gr.File(label="Depth of the open picture", height=100, elem_id="depth-file")
                 depth_kind = gr.Dropdown(
-                    [("as the file says", ""), ("metric", "metric"), ("relative", "relative"), ("disparity (larger = nearer)", "disparity")],
-                    value="", label="Its numbers are", elem_id="depth-kind",
-                )  # fmt: skip
+                    [
+                        ("as the file says", ""),
+                        ("metric", "metric"),
+                        ("relative", "relative"),
+                        ("disparity (larger = nearer)", "disparity"),
+                    ],
+                    value="",
+                    label="Its numbers are",
+                    elem_id="depth-kind",
+                )
                 depth_scale = gr.Number(
                     label="Raw units per metre", value=None, info="1000 for millimetres; empty: by the file's type"
                 )
@@ -100,15 +107,15 @@ def draw(look: Look) -> list[Any]:
     boxes = [
         {"id": o.id, "label": o.label, "x0": o.box.x0, "y0": o.box.y0, "x1": o.box.x1, "y1": o.box.y1} for o in s.objects
     ]
-    value = {"rev": len(s.events), "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
+    value = {"rev": len(s.events), "key": s.id, "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
     rows = [[str(k), o.label, ", ".join(o.attributes), depth_words(s, o), o.origin] for k, o in enumerate(s.objects, 1)]
-    chosen = s.graph[look.selected] if look.selected in s.graph else None
+    chosen = next((o for o in s.objects if o.id == look.selected), None)
     form = (
         [chosen.label, ", ".join(chosen.attributes), ", ".join(f"{v:.0f}" for v in chosen.box.xyxy)]
         if chosen
         else ["", "", ""]
     )
-    return [gr.update(value=value, selected=look.selected or None), rows, *form]
+    return [gr.update(value=value, selected=look.selected or ""), rows, *form]
 
 
 def depth_words(s: Any, o: Any) -> str:

@@ -61,7 +61,7 @@ def questions_tab(frame: Frame) -> None:
     count = gr.Markdown(elem_id="qa-count")
     outputs = [table, keys, count]
     frame.add(View("questions", outputs, lambda look: draw(look, "", "", "", "")))
-    filters = [family, status, mark, text]
+    filters: list[Any] = [family, status, mark, text]
 
     def redraw(visitor: Any, sample_id: Any, *chosen: str) -> list[Any]:
         return draw(Look(frame.studio, visitor, must_open(frame.studio, visitor, sample_id), ""), *chosen)
@@ -117,7 +117,9 @@ def draw(look: Look, family: str, status: str, mark: str, text: str) -> list[Any
     accepted = sum(p.status == "accepted" for p in s.qa)
     words = f"{len(pairs)} of {len(s.qa)} shown · {accepted} accepted"
     if not s.qa:
-        words = "No question yet: name at least two objects in the Image tab. Proposed regions are not asked about until they are named."
+        words = (
+            "No question yet: name two objects in the Image tab. Proposed regions are not asked about until they are named."
+        )
     return [rows, [p.key for p in pairs], words]
 
 
@@ -140,11 +142,14 @@ def facts_words(s: Sample, p: QAPair) -> str:
     lines = []
     for r in p.facts.get("relations", ())[:6]:
         subject, object_ = names.get(r["subject"], r["subject"]), names.get(r["object"], r["object"])
-        line = f"{plain(subject)} **{plain(read(r['predicate']))}** {plain(object_)}: {plain(r['verdict'])} ({plain(r.get('frame', 'image'))} frame"
-        if r.get("origin") == "person":
-            line += ", set by a person)"
-        else:
-            line += f", margin {plain(format(float(r.get('margin', 0)), '+.3f'))}, needs {plain(format(float(r.get('threshold', 0)), '.3f'))})"
+        line = f"{plain(subject)} **{plain(read(r['predicate']))}** {plain(object_)}: {plain(r['verdict'])}"
+        frame = plain(r.get("frame", "image"))
+        margin, needs = (
+            plain(format(float(r.get(name, 0)), sign)) for name, sign in (("margin", "+.3f"), ("threshold", ".3f"))
+        )
+        line += f" ({frame} frame, " + (
+            "set by a person)" if r.get("origin") == "person" else f"margin {margin}, needs {needs})"
+        )
         lines.append(f"- {line}")
     for name, value in list(p.facts.get("numbers", {}).items())[:8]:
         lines.append(f"- {plain(name)}: {plain(value)}")

@@ -24,7 +24,7 @@ from spacestudio.ui.tabs.graph import PREDICATES
 def regenerate_tab(frame: Frame) -> None:
     """Build the tab."""
     gr.Markdown(
-        "**Change** Everything here is asked of a **new** picture; the open one, its questions and its exports stay as they are.",
+        "**Change** Everything here is asked of a **new** picture; the open one and its questions stay as they are.",
         elem_classes="kind-change",
     )
     with gr.Row():
@@ -113,11 +113,20 @@ def draw(look: Look) -> list[Any]:
     slider = (s.image, newest.sample.image) if newest and newest.sample.image.shape == s.image.shape else None
     order = s.layout.order if s.layout else _order_now(s)
     return [
-        gr.update(value=_canvas(s), selected=look.selected or None), plain(s.problem) and f"⚠ {plain(s.problem)}",
-        gr.update(choices=choices), gr.update(choices=choices), ", ".join(order), prompts["prompt"], prompts["negative_prompt"],
-        _rows(s.verdicts, names), slider, _rows(newest.sample.verdicts, names) if newest else [],
-        gr.update(choices=[(f"Candidate {k}", c.id) for k, c in enumerate(candidates, 1)], value=newest.id if newest else None),
-    ]  # fmt: skip
+        gr.update(value=_canvas(s), selected=look.selected or ""),
+        plain(s.problem) and f"⚠ {plain(s.problem)}",
+        gr.update(choices=choices),
+        gr.update(choices=choices),
+        ", ".join(order),
+        prompts["prompt"],
+        prompts["negative_prompt"],
+        _rows(s.verdicts, names),
+        slider,
+        _rows(newest.sample.verdicts, names) if newest else [],
+        gr.update(
+            choices=[(f"Candidate {k}", c.id) for k, c in enumerate(candidates, 1)], value=newest.id if newest else None
+        ),
+    ]
 
 
 def _order_now(s: Sample) -> list[str]:
@@ -128,9 +137,16 @@ def _canvas(s: Sample) -> dict[str, Any]:
     boxes = s.layout.boxes if s.layout else {o.id: o.box for o in s.objects}
     names = s.layout.names if s.layout else {o.id: o.name for o in s.objects}
     return {
-        "rev": len(s.events), "image": s.image, "width": s.width, "height": s.height,
-        "boxes": [{"id": i, "label": names.get(i, i)[:60], "x0": b.x0, "y0": b.y0, "x1": b.x1, "y1": b.y1} for i, b in boxes.items()],
-    }  # fmt: skip
+        "rev": len(s.events),
+        "key": s.id,
+        "image": s.image,
+        "width": s.width,
+        "height": s.height,
+        "boxes": [
+            {"id": i, "label": names.get(i, i)[:60], "x0": b.x0, "y0": b.y0, "x1": b.x1, "y1": b.y1}
+            for i, b in boxes.items()
+        ],
+    }
 
 
 def _rows(verdicts: tuple[Relation, ...], names: dict[str, str]) -> list[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -20,6 +20,7 @@ from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 from spacestudio.ui.session import must_open, opened, shown, visitor_of
 
+ColorBy = Literal["photo", "layer", "object"]
 COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
 
 
@@ -55,22 +56,26 @@ def space_tab(frame: Frame) -> None:
     frame.add(View("space", [plot, facts, fov, seen, model, file], lambda look: draw(look, "photo", "left")))
     for source in (color.change, view.change):
         source(
-            _redraw(frame), [frame.visitor, frame.sample, frame.selected, color, view], [plot, facts, fov, seen, model, file],
-            queue=False, show_progress="hidden", api_visibility="private",
-        )  # fmt: skip
+            _redraw(frame),
+            [frame.visitor, frame.sample, frame.selected, color, view],
+            [plot, facts, fov, seen, model, file],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     load.click(_full(frame), [frame.visitor, frame.sample], [model, file], api_visibility="private", concurrency_id="work")
     frame.on([set_fov.click, fov.submit], _set_fov, [fov])
     frame.on([set_height.click, height.submit], _set_height, [height])
 
 
 def _redraw(frame: Frame) -> Any:
-    def run(visitor: Any, sample_id: Any, selected: str, color: str, view: str) -> list[Any]:
+    def run(visitor: Any, sample_id: Any, selected: str, color: ColorBy, view: str) -> list[Any]:
         return draw(Look(frame.studio, visitor_of(visitor), opened(frame.studio, visitor, sample_id), selected), color, view)
 
     return shown(run)
 
 
-def draw(look: Look, color: str, view: str) -> list[Any]:
+def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     """Cloud, its facts, and the relations as seen from a viewpoint."""
     s = look.sample
     if s is None or s.cloud is None:
@@ -86,7 +91,8 @@ def draw(look: Look, color: str, view: str) -> list[Any]:
 
 
 def _facts(s: Sample) -> str:
-    assert s.cloud is not None and s.camera is not None and s.depth is not None
+    if s.cloud is None or s.camera is None or s.depth is None:
+        return "No depth, no cloud."
     camera = "assumed" if s.camera.is_assumed else s.camera.source
     lengths = (
         "Lengths are metres."
