@@ -19,6 +19,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(40_000_000, ge=1, description="largest picture accepted, in pixels")
     max_upload_mb: int = Field(64, ge=1, description="largest upload accepted, in megabytes")
     open3d: bool = Field(True, description="use Open3D where it can be imported")
+    depth_model: str = Field(
+        "", description="Depth Anything model: a name on the Hub, or a local folder; V2 Small when empty"
+    )
 
 
 @functools.cache

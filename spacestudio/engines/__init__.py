@@ -15,6 +15,15 @@ DEPTH = Registry(
             "Estimate without a model, from ground contact, position, texture, sharpness and haze.",
             "Estimate without a model",
         ),
+        "depth-anything-v2-small": Entry(
+            "engines.depth.anything:DepthAnything",
+            "Depth Anything V2 Small, a learned estimate; downloads its weights at first use.",
+            "Depth Anything V2 Small",
+            needs=("torch", "transformers"),
+            built_in=False,
+            licence="Apache-2.0",
+            size="99 MB",
+        ),
         "none": Entry("engines.depth.builtin:NoDepth", "No depth: the picture's plane only.", "No depth"),
     },
 )

@@ -14,6 +14,8 @@ from spacestudio.geometry.unproject import unproject
 
 MAX_POINTS = 4000
 """Pixels per object that enter the 3D extents; a regular subsample above that (ours)."""
+TOUCH = 0.06
+"""Largest jump in distance, as a share of it, over which two things still touch (ours)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,8 @@ def measure(
     if depth is None or camera is None or depth.kind == "metric":
         ratios = (FAR_NEAR_RATIO,)
     boxes = np.array([o.box.xyxy for o in objects], np.float64).reshape(-1, 4) / [width, height, width, height]
-    contact = _contact(objects)
+    distance = depth.distance() if depth is not None else None
+    contact = _contact(objects, distance)
     pixels = [_pixels(o, depth, width, height) for o in objects]
     return tuple(_at_ratio(boxes, contact, pixels, (width, height), depth, camera, ratio) for ratio in ratios)
 
@@ -122,8 +125,11 @@ def _at_ratio(
     return Measurements(boxes, np.array(size, np.float64), z, center, low, high, contact, metric, 0.0 if metric else ratio)
 
 
-def _contact(objects: tuple[SceneObject, ...]) -> NDArray[np.float64]:
-    """(N, N): share of i's lowest mask pixels, column by column, with j's mask on them or within 2 % below."""
+def _contact(objects: tuple[SceneObject, ...], distance: NDArray[np.float32] | None) -> NDArray[np.float64]:
+    """(N, N): share of i's lowest mask pixels, column by column, with j's mask within 2 % below at the same distance.
+
+    Where one thing merely hides another, the rim is there too but the distance jumps; without depth it counts as contact.
+    """
     n = len(objects)
     contact = np.zeros((n, n))
     for i, a in enumerate(objects):
@@ -135,10 +141,15 @@ def _contact(objects: tuple[SceneObject, ...]) -> NDArray[np.float64]:
         bottoms = height - 1 - np.argmax(a.mask[::-1, columns], axis=0)
         lowest = bottoms >= np.percentile(bottoms, 50)
         columns, bottoms = columns[lowest], bottoms[lowest]
-        rows = np.minimum(bottoms[:, None] + np.arange(1, reach + 1), height - 1)
+        below = np.minimum(bottoms[:, None] + np.arange(1, reach + 1), height - 1)
+        level = np.ones(len(columns), bool)
+        if distance is not None:
+            rim = distance[np.maximum(bottoms - reach, 0), columns]
+            jump = np.abs(distance[below[:, -1], columns] / rim - 1)
+            level = ~(jump > TOUCH)  # an unknown distance does not speak against contact
         for j, b in enumerate(objects):
             if i != j and b.mask is not None:
-                contact[i, j] = b.mask[rows, columns[:, None]].any(1).mean()
+                contact[i, j] = (b.mask[below, columns[:, None]].any(1) & level).mean()
     return contact
 
 

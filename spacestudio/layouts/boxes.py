@@ -46,6 +46,8 @@ _WIDTH = 2 * math.tan(math.radians(ASSUMED_FOV_DEG) / 2)
 
 # Weights of what is wished, orders apart where one comes before the other.
 _DOMINANT, _FIRM, _MOVED, _SHIFT, _RESHAPE = 400_000, 200_000, 6_000, 1, 2
+LARGER, STRETCH = 2.0, 1.35
+"""How far a free box may differ from the size and from the shape its label wants, where that leaves a layout (ours)."""
 _LAP, _SIZE, _GROUND, _SPREAD = 40, 4, 2, 1
 
 _LIMIT: Mapping[str, float] = {"possible": 1.0, "stay": 0.6, "apart": 0.15, "overlap": 1.0, "better": 0.02}
@@ -135,10 +137,11 @@ def solve(problem: Problem) -> Solved:
     """
     frozen: dict[int, Cells] = dict(problem.fixed)
     if not problem.kept:
-        try:
-            return _Model(problem, "apart", frozen, hint=_aimed(problem), strict=True).run()
-        except (Impossible, Unsure):
-            pass
+        for shaped in (True, False):
+            try:
+                return _Model(problem, "apart", frozen, hint=_aimed(problem), strict=True, shaped=shaped).run()
+            except (Impossible, Unsure):
+                continue
     first = _stay(problem)
     frozen |= {i: first.boxes[i] for i in first.stayed}
     if len(frozen) == len(problem.z):
@@ -194,7 +197,7 @@ class _Model:
 
     def __init__(
         self, problem: Problem, mode: Mode, frozen: Mapping[int, Cells], ceiling: int | None = None,
-        hint: Mapping[int, Cells] | None = None, strict: bool = False,
+        hint: Mapping[int, Cells] | None = None, strict: bool = False, shaped: bool = False,
     ) -> None:  # fmt: skip
         self.p, self.mode, self.frozen, self.strict = problem, mode, frozen, strict
         self.m = cp_model.CpModel()
@@ -226,6 +229,8 @@ class _Model:
         for k, ask in enumerate(problem.asked):
             self._ask(k, ask)
         self._share_the_view()
+        if shaped:
+            self._keep_shape()
         if mode == "stay":
             self.costs += staying
         elif mode != "possible":
@@ -317,6 +322,17 @@ class _Model:
             shape = (self.w[i] * (d - b) - self.h[i] * (c - a)) * (1 / max(c - a, d - b))
             costs.append((_RESHAPE, self.size_of(shape)))
         return costs
+
+    def _keep_shape(self) -> None:
+        """Every free box has about the size and the shape its label wants, so that what is drawn there fills it."""
+        for i, aim in enumerate(self.p.aims):
+            if i in self.frozen or i in self.p.kept:
+                continue
+            for extent, share in ((self.w[i], aim.width), (self.h[i], aim.height)):
+                self.at_least(extent, share * N / LARGER)
+                self.at_least(extent * -1, -share * N * LARGER)
+            self.at_least(self.w[i] * (aim.height * STRETCH) - self.h[i] * aim.width, 0)
+            self.at_least(self.h[i] * (aim.width * STRETCH) - self.w[i] * aim.height, 0)
 
     def kept(self, i: int) -> bool:
         """Whether it has a place to stay."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.events import Wants
 from spacestudio.domain.graph import SpatialGraph
 from spacestudio.domain.layout import Layout
-from spacestudio.engines import LANGUAGE
+from spacestudio.engines import IMAGINE, LANGUAGE
 from spacestudio.errors import ImpossibleGraph
 from spacestudio.layouts.solver import Request, arrange
 from spacestudio.reasoning.consistency import explain, first_clash
@@ -82,9 +85,14 @@ def _present_order(shown: SpatialGraph | None, names: dict[str, str]) -> tuple[s
     return tuple(sorted((i for i in nearer if i in names), key=lambda i: -nearer[i]))
 
 
+@functools.cache
 def typical_sizes() -> dict[str, tuple[float, float]]:
-    """Label -> typical (width, height) in metres, from the common-sense grammar."""
+    """Label -> typical (width, height) in metres by common sense, in the proportion of its drawing if it has one."""
     sizes: dict[str, tuple[float, float]] = LANGUAGE.load("grammar").typical_sizes()
+    for label, aspect in IMAGINE.load("compositor").aspects().items():
+        if label in sizes:
+            side = math.sqrt(sizes[label][0] * sizes[label][1])
+            sizes[label] = side * math.sqrt(aspect), side / math.sqrt(aspect)
     return sizes
 
 

@@ -141,7 +141,11 @@ def correctable(s: Sample) -> tuple[QAPair, str, tuple[str, str, str, str, str]]
     """A question, another answer to it, and the graph correction that would make that answer true."""
     for pair in s.qa:
         for answer in pair.options or ("Yes", "No"):
-            if pair.family == "relation" and answer != pair.answer and (implied := judge.implied_correction(s, pair.key, answer)):
+            if (
+                pair.family == "relation"
+                and answer != pair.answer
+                and (implied := judge.implied_correction(s, pair.key, answer))
+            ):
                 return pair, answer, implied
     raise AssertionError("no question can be corrected")
 

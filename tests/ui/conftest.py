@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("GRADIO_TEMP_DIR", tempfile.mkdtemp(prefix="space-studio-test-"))
-
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 SETTLED = """() => new Promise((done) => {
   let last = "", same = 0;
@@ -39,19 +22,6 @@ SETTLED = """() => new Promise((done) => {
 
 
 @pytest.fixture(scope="session")
-def component_browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="session")
 def component_app() -> Iterator[tuple[Any, str]]:
     """The truth behind the page, and its address."""
     from tests.ui.component_app import Truth, build, launch
@@ -63,11 +33,11 @@ def component_app() -> Iterator[tuple[Any, str]]:
 
 
 @pytest.fixture
-def component_page(component_browser: Any, component_app: tuple[Any, str]) -> Iterator[Any]:
+def component_page(browser: Any, component_app: tuple[Any, str]) -> Iterator[Any]:
     """A function that opens the page in a theme, and the truth behind it as its attribute `truth`."""
     truth, url = component_app
     truth.reset()
-    context = component_browser.new_context(viewport={"width": 1200, "height": 900})
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
     context.set_default_timeout(10_000)
     outside: list[str] = []
     errors: list[str] = []

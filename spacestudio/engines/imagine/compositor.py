@@ -67,6 +67,11 @@ class Compositor:
     name = "compositor"
     version = "1"
 
+    @staticmethod
+    def aspects() -> dict[str, float]:
+        """Label -> width / height of what it draws, for labels it has a drawing for."""
+        return pictograms.aspects()
+
     @property
     def settings(self) -> Mapping[str, Any]:
         """Nothing can be set."""
@@ -358,7 +363,7 @@ def _drawing(layout: Layout, name: str) -> _Piece:
 
 def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
     """What the drawings could not do, each in one line."""
-    smaller, unknown = [], []
+    smaller, unknown, similar = [], [], []
     for name in layout.boxes:
         piece, box = pieces[name], layout.boxes[name]
         if piece.origin is not None:
@@ -369,9 +374,13 @@ def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
         what = pictograms.thing(piece.name)
         if not what.drawing or what.drawing.startswith("generic/"):
             unknown.append(what.label)
+        elif not pictograms.has_own(what.label):
+            similar.append(what.label)
     out = []
     if smaller:
         out.append(f"Drawn smaller than their boxes, to keep their proportions: {', '.join(smaller)}.")
+    if similar:
+        out.append(f"Drawn as something that looks alike, with its name: {', '.join(dict.fromkeys(similar))}.")
     if unknown:
         out.append(f"Shown as a silhouette with its name, for want of a drawing: {', '.join(dict.fromkeys(unknown))}.")
     return out

@@ -76,6 +76,35 @@ def _drawn() -> frozenset[str]:
     return frozenset(path.stem.replace("_", " ") for path in FOLDER.glob("*.svg"))
 
 
+@functools.cache
+def _like() -> dict[str, str]:
+    """Label -> the drawing of something that looks like it; its name is written on it."""
+    table: dict[str, list[str]] = json.loads((FOLDER / "like.json").read_text("utf-8"))
+    return {label: drawing for drawing, labels in table.items() for label in labels}
+
+
+def has_own(label: str) -> bool:
+    """Whether a label has a drawing of its own."""
+    return label in _drawn()
+
+
+def aspects() -> dict[str, float]:
+    """Label -> width / height of its drawing, for labels that have one."""
+    out = {}
+    for label in (*_drawn(), *_like()):
+        _, width, height = _svg(thing(label).drawing)
+        out[label] = width / height
+    return out
+
+
+@functools.lru_cache(maxsize=256)
+def _svg(drawing: str) -> tuple[str, float, float]:
+    """The text of a drawing, and its width and height in its own units."""
+    svg = (FOLDER / drawing).read_text("utf-8")
+    view = [float(v) for v in re.search(r'viewBox="([^"]+)"', svg)[1].replace(",", " ").split()]  # type: ignore[index]
+    return svg, view[2], view[3]
+
+
 @functools.lru_cache(maxsize=1024)
 def thing(name: str) -> Thing:
     """Split a name at the longest label known, and say how it will be drawn."""
@@ -87,7 +116,8 @@ def thing(name: str) -> Thing:
     label = " ".join(words[start:]) or "object"
     fact = _facts().get(label, _facts().get(words[-1] if words else "", {}))
     category = str(fact.get("category", ""))
-    drawing = label.replace(" ", "_") + ".svg" if label in _drawn() else ""
+    drawn = label if has_own(label) else _like().get(label, "")
+    drawing = drawn.replace(" ", "_") + ".svg" if drawn else ""
     if not drawing and category and (FOLDER / "generic" / f"{category}.svg").is_file():
         drawing = f"generic/{category}.svg"
     return Thing(label, tuple(name.split()[:start]), category, tuple(fact.get("rests", ())), drawing)
@@ -107,13 +137,14 @@ def _draw(name: str, width: int, height: int) -> NDArray[np.uint8]:
     if not what.drawing:
         picture = _silhouette(width, height, TONES[what.colour or "gray"])
         return _lettered(picture, what.label)
-    svg = (FOLDER / what.drawing).read_text("utf-8")
-    view = [float(v) for v in re.search(r'viewBox="([^"]+)"', svg)[1].replace(",", " ").split()]  # type: ignore[index]
-    w, h = fitted(view[2] / view[3], width, height)
-    if what.drawing.startswith("generic/") and w * h < 0.6 * width * height:  # a silhouette may have any proportion
-        return _lettered(_silhouette(width, height, TONES[what.colour or "gray"]), what.label)
+    svg, own_width, own_height = _svg(what.drawing)
+    w, h = fitted(own_width / own_height, width, height)
+    if what.drawing.startswith("generic/"):  # a silhouette may have any proportion
+        if w * h < 0.6 * width * height:
+            return _lettered(_silhouette(width, height, TONES[what.colour or "gray"]), what.label)
+        w, h = width, height
     picture = _rasterised(_recoloured(svg, what.colour), w, h)
-    return _lettered(picture, what.label) if what.drawing.startswith("generic/") else picture
+    return picture if has_own(what.label) else _lettered(picture, what.label)
 
 
 def fitted(aspect: float, width: int, height: int) -> tuple[int, int]:
