@@ -174,7 +174,7 @@ def engines(as_json: Json = False) -> None:
             "licence": entry.licence,
             "size": entry.size,
             "available": not entry.missing(),
-            "why_not": f"pip install {' '.join(entry.missing())}" if entry.missing() else "",
+            "why_not": entry.install,
         }
         for stage, registry in ENGINES.items()
         for name, entry in registry.items()

@@ -35,6 +35,19 @@ class Entry:
     licence: str = ""
     size: str = ""
 
+    @property
+    def title(self) -> str:
+        """The label, and for a model what would be downloaded and under which licence."""
+        facts = ", ".join(fact for fact in (self.size, self.licence) if fact)
+        return f"{self.label} ({facts})" if facts else self.label
+
+    @property
+    def install(self) -> str:
+        """The command that brings what is missing; "" when nothing is."""
+        if not self.missing():
+            return ""
+        return f"pip install {' '.join(self.missing())}" if self.built_in else "pip install -r requirements-models.txt"
+
     def missing(self) -> tuple[str, ...]:
         """The packages it needs and this machine lacks; imports nothing."""
         return tuple(need for need in self.needs if importlib.util.find_spec(need) is None)
@@ -72,8 +85,6 @@ class Registry(Mapping[str, Entry]):
         """
         entry = self[name]
         if missing := entry.missing():
-            raise Unavailable(
-                f"The {self.kind} “{name}” needs {', '.join(missing)}", next_step=f"pip install {' '.join(missing)}"
-            )
+            raise Unavailable(f"The {self.kind} “{name}” needs {', '.join(missing)}", next_step=entry.install)
         module, _, attribute = entry.target.partition(":")
         return getattr(importlib.import_module(f"spacestudio.{module}"), attribute)

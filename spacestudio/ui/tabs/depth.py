@@ -38,7 +38,7 @@ def depth_tab(frame: Frame) -> None:
             )
             cut = gr.Button("Cut here", elem_id="cut")
             engine = gr.Dropdown(
-                [(e.label, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
+                [(e.title, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
             )
             again = gr.Button("Measure depth again", elem_id="depth-again")
     frame.add(View("depth", [plot, overlay, strip, table, cuts], draw))

@@ -45,9 +45,9 @@ def image_tab(frame: Frame) -> None:
                 camera_text = gr.Textbox(label="Camera", placeholder="fx, fy, cx, cy in px", max_length=4000)
                 coco_file = gr.File(label="Objects from a COCO file", height=100, elem_id="coco-file")
             with gr.Accordion("Engines", open=False):
-                depth_engine = gr.Dropdown([(e.label, n) for n, e in DEPTH.items()], label="Depth", value=next(iter(DEPTH)))
+                depth_engine = gr.Dropdown([(e.title, n) for n, e in DEPTH.items()], label="Depth", value=next(iter(DEPTH)))
                 object_engine = gr.Dropdown(
-                    [(e.label, n) for n, e in DETECT.items()], label="Objects", value=next(iter(DETECT))
+                    [(e.title, n) for n, e in DETECT.items()], label="Objects", value=next(iter(DETECT))
                 )
             with gr.Group():
                 scene = gr.Textbox(

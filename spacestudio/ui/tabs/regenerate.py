@@ -57,7 +57,7 @@ def regenerate_tab(frame: Frame) -> None:
                 prompt = gr.Textbox(label="Prompt", elem_id="prompt", max_length=2000)
                 negative = gr.Textbox(label="Negative prompt", elem_id="negative", max_length=1000)
                 set_prompt = gr.Button("Use these prompts")
-                engine = gr.Dropdown([(e.label, n) for n, e in IMAGINE.items()], label="Engine", value=next(iter(IMAGINE)))
+                engine = gr.Dropdown([(e.title, n) for n, e in IMAGINE.items()], label="Engine", value=next(iter(IMAGINE)))
                 seed = gr.Number(label="Seed", value=0, precision=0, minimum=0, maximum=2**31)
             make = gr.Button("Regenerate", variant="primary", elem_id="regenerate")
     wanted = make_table({"asked": 35, "now": 15, "why": 50}, "Asked, and how the open picture stands", "wanted")
