@@ -100,7 +100,10 @@ class DepthMap:
 
 @dataclass(frozen=True, slots=True)
 class DepthStats:
-    """Spread of a depth map over one object's mask, in the map's own values (its unit and polarity)."""
+    """Spread of a depth map over one object's mask, in the map's own values (its unit and polarity).
+
+    The mask's edge is left out by 2 px where enough of it remains: depth is least certain there.
+    """
 
     min: float
     p10: float

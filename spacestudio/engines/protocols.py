@@ -83,7 +83,8 @@ class Rendered:
     Attributes:
         image: (H, W, 3) uint8 of the layout's size.
         objects: in layout-id order of `layout.boxes`; box = the visible extent, mask = visible pixels; an object
-            entirely hidden keeps its drawn box and an empty mask. Empty tuple when the engine can't know (diffusion).
+            entirely hidden keeps its drawn box and an empty mask; attributes = those of the asked ones that can be
+            seen, not those that were merely asked. Empty tuple when the engine can't know (diffusion).
         depth: what was drawn, relative; None when the engine can't know.
         visible: object id -> share of its drawn pixels that stayed visible, in [0, 1].
         notes: what it could not do, in plain words.

@@ -50,7 +50,9 @@ def read_camera(path_or_text: Path | str, width: int, height: int, name: str = "
         CameraError: unreadable, or stated for other proportions.
     """
     notes: list[str] = []
-    stated = _stated(path_or_text, name, notes)
+    text, called = _text(path_or_text)
+    typed = text == path_or_text and "\n" not in text.strip()
+    stated = _stated(text, called, name, notes, typed)
     sx = sy = 1.0
     if stated.size and stated.size != (width, height):
         sx, sy = width / stated.size[0], height / stated.size[1]
@@ -74,12 +76,41 @@ def read_camera(path_or_text: Path | str, width: int, height: int, name: str = "
     return camera, tuple(notes)
 
 
-def _stated(source: Path | str, name: str, notes: list[str]) -> _Stated:
+def check_camera(path_or_text: Path | str) -> None:
+    """Raise CameraError when it is no camera, whatever the picture; a file with a row per picture may still lack one."""
+    text, called = _text(path_or_text)
+    data = _json(text, called) if _is_json(text) else None
+    if not (isinstance(data, dict) and isinstance(data.get("files"), list)):
+        _stated(text, called, "", [])
+
+
+def stated_depth_scale(path_or_text: Path | str, name: str = "") -> float | None:
+    """Raw units per metre of the integer depth files that go with a camera file (its `depth_scale`); None if unstated.
+
+    Args:
+        path_or_text: as for `read_camera`.
+        name: of the picture, for files that list one camera a picture.
+
+    Raises:
+        CameraError: unreadable, or no scale at all.
+    """
+    text, called = _text(path_or_text)
+    data = _json(text, called) if _is_json(text) else None
+    if not isinstance(data, dict):
+        return None
+    rows = data["files"] if isinstance(data.get("files"), list) else [data, data.get("intrinsic")]
+    found = _meant(rows, name, "depth_scale")
+    if len(found) != 1:
+        return None
+    scale = found[0]
+    if isinstance(scale, bool) or not isinstance(scale, int | float) or not (math.isfinite(scale) and scale > 0):
+        raise CameraError(f"{called} states the depth scale {scale!r}"[:200], "raw units per metre, more than 0")
+    return float(scale)
+
+
+def _text(source: Path | str) -> tuple[str, str]:
+    """What was given as text, and what to call it."""
     text, called = str(source), "This camera"
-    if isinstance(source, str):
-        numbers = _numbers(source)
-        if len(numbers) == 4 and "\n" not in source.strip():
-            return _intrinsics(numbers, typed=True)
     if isinstance(source, Path) or ("\n" not in source and "{" not in source and len(_numbers(source)) not in (4, 9)):
         path = Path(source)
         called = f"“{path.name}”"
@@ -88,11 +119,26 @@ def _stated(source: Path | str, name: str, notes: list[str]) -> _Stated:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise CameraError(f"{called} is no text", ACCEPTED) from None
-    if text.lstrip()[:1] in ("{", "["):
+    return text, called
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _json(text: str, called: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CameraError(f"{called} is no valid JSON ({reason(error)})", ACCEPTED) from None
+
+
+def _stated(text: str, called: str, name: str, notes: list[str], typed: bool = False) -> _Stated:
+    if _is_json(text):
         return _from_json(text, name, called, notes)
     numbers = _numbers(text)
     if len(numbers) == 4:
-        return _intrinsics(numbers)
+        return _intrinsics(numbers, typed=typed)
     if len(numbers) == 9:
         return _from_matrix(np.array(numbers).reshape(3, 3), notes)
     raise CameraError(f"{called} holds {len(numbers)} numbers", ACCEPTED)
@@ -126,10 +172,7 @@ def _from_matrix(m: Matrix, notes: list[str], size: tuple[float, float] | None =
 
 
 def _from_json(text: str, name: str, called: str, notes: list[str]) -> _Stated:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CameraError(f"{called} is no valid JSON ({reason(error)})", ACCEPTED) from None
+    data = _json(text, called)
     if isinstance(data, dict) and isinstance(data.get("files"), list):
         return _intrinsics(_per_file(data["files"], name, called))
     if isinstance(data, dict) and isinstance(data.get("intrinsic"), dict):  # Open3D's PinholeCameraParameters
@@ -168,15 +211,23 @@ def _size(data: dict[str, Any], called: str) -> tuple[float, float] | None:
 
 def _per_file(rows: list[Any], name: str, called: str) -> Any:
     """cam_in of the row for that picture; the only one there is when all rows agree."""
-    cameras = {PurePosixPath(str(r.get("rgb", ""))).name: r["cam_in"] for r in rows if isinstance(r, dict) and "cam_in" in r}
-    if not cameras:
+    found = _meant(rows, name, "cam_in")
+    if not found:
         raise CameraError(f"{called} lists no cam_in", ACCEPTED)
-    for file, numbers in cameras.items():
-        if name and (file == Path(name).name or PurePosixPath(file).stem in Path(name).stem):
-            return numbers
-    if all(numbers == next(iter(cameras.values())) for numbers in cameras.values()):
-        return next(iter(cameras.values()))
-    raise CameraError(f"{called} lists {len(cameras)} cameras, none for “{name}”", "a row naming that picture under rgb")
+    if len(found) > 1:
+        raise CameraError(f"{called} lists {len(found)} cameras, none for “{name}”", "a row naming that picture under rgb")
+    return found[0]
+
+
+def _meant(rows: list[Any], name: str, key: str) -> list[Any]:
+    """What rows say under `key` of that picture: one value if a row names it, else all that differ."""
+    stated = {PurePosixPath(str(r.get("rgb", ""))).name: r[key] for r in rows if isinstance(r, dict) and key in r}
+    own = Path(name).name
+    named = [file for file in stated if file and own and (file == own or PurePosixPath(file).stem in Path(own).stem)]
+    if named:
+        return [stated[max(named, key=lambda file: (file == own, len(file)))]]
+    values = list(stated.values())
+    return [value for k, value in enumerate(values) if value not in values[:k]]
 
 
 def read_poses(path: Path) -> list[Matrix]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -69,6 +69,7 @@ class CocoFile:
         categories: category id -> name.
         annotations: image id -> its annotations, in the file's order.
         warnings: rows that were left out, and why.
+        broken: image id -> labels of its broken annotations, "object" where nothing says which.
     """
 
     name: str
@@ -77,6 +78,11 @@ class CocoFile:
     categories: dict[int, str]
     annotations: dict[int | str, list[_Annotation]]
     warnings: tuple[str, ...] = ()
+    broken: dict[int | str, list[str]] = field(default_factory=dict)
+
+    def label(self, category_id: int) -> str:
+        """What a category is called, by its number where the file does not name it."""
+        return self.categories.get(category_id) or f"category {category_id}"
 
 
 def read_coco(path: Path) -> CocoFile:
@@ -104,7 +110,8 @@ def read_coco(path: Path) -> CocoFile:
         raise FormatError(f"{called} does not say which picture its rows belong to (no image_id)", ACCEPTED)
     annotations: dict[int | str, list[_Annotation]] = {}
     strangers = 0
-    for row in _rows(_Annotation, raw, "annotation", notes):
+    bad: list[Any] = []
+    for row in _rows(_Annotation, raw, "annotation", notes, bad):
         if images and row.image_id not in images:
             strangers += 1
         else:
@@ -113,11 +120,22 @@ def read_coco(path: Path) -> CocoFile:
         notes.append(f"{counted(strangers, 'annotation')} left out: the file has no such image id.")
     if not raw:
         notes.append(f"{called} has no annotations.")
-    return CocoFile(path.name, path.parent, images, categories, annotations, tuple(notes))
+    return CocoFile(path.name, path.parent, images, categories, annotations, tuple(notes), _labels(bad, categories))
 
 
-def _rows(model: type[_T], rows: Any, noun: str, notes: list[str]) -> list[_T]:
-    """The rows that are what they should be; the others are named in one warning."""
+def _labels(rows: Iterable[Any], categories: dict[int, str]) -> dict[int | str, list[str]]:
+    """What rows that are no annotations were about, by image id."""
+    out: dict[int | str, list[str]] = {}
+    for row in rows:
+        if isinstance(row, dict) and isinstance(row.get("image_id"), int | str):
+            category = row.get("category_id")
+            label = categories.get(category) if isinstance(category, int) else None
+            out.setdefault(row["image_id"], []).append(label or "object")
+    return out
+
+
+def _rows(model: type[_T], rows: Any, noun: str, notes: list[str], broken: list[Any] | None = None) -> list[_T]:
+    """The rows that are what they should be; the others are named in one warning and added to `broken`."""
     if rows is None:
         return []
     if not isinstance(rows, list):
@@ -129,6 +147,8 @@ def _rows(model: type[_T], rows: Any, noun: str, notes: list[str]) -> list[_T]:
             good.append(model.model_validate(row))
         except ValidationError as error:
             bad.append(f"{noun} {row.get('id', place) if isinstance(row, dict) else place} ({reason(error)})")
+            if broken is not None:
+                broken.append(row)
     if bad:
         rest = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
         notes.append(f"Left out: {', '.join(bad[:NAMED])}{rest}.")
@@ -187,11 +207,24 @@ def objects_for(coco: CocoFile, file_name: str, width: int, height: int) -> tupl
         if box is None:
             counts["without a box"] += not row.bbox
             continue
-        label = coco.categories.get(row.category_id)
-        counts["unknown"] += label is None
+        counts["unknown"] += row.category_id not in coco.categories
         score = min(max(row.score, 0.0), 1.0)
-        found.append((label or f"category {row.category_id}", box, mask, score, _attributes(row.attributes)))
+        found.append((coco.label(row.category_id), box, mask, score, _attributes(row.attributes)))
     return found, (*notes, *_told(counts))
+
+
+def left_out(coco: CocoFile, file_name: str, found: Iterable[str]) -> tuple[str, ...]:
+    """Labels the file has for one picture beyond the objects found: crowds, broken rows, boxes without area.
+
+    Args:
+        coco: from `read_coco`.
+        file_name: of the picture, as for `objects_for`.
+        found: the label of each object found.
+    """
+    if (key := _image_id(coco, file_name)) is None:
+        return ()
+    stated = Counter(coco.label(row.category_id) for row in coco.annotations.get(key, ()))
+    return tuple(dict.fromkeys([*(stated - Counter(found)), *coco.broken.get(key, ())]))
 
 
 def _told(counts: Counter[str]) -> list[str]:

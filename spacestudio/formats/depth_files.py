@@ -11,7 +11,7 @@ from typing import IO, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from spacestudio.domain.depth import DepthKind, DepthMap
 from spacestudio.errors import DepthError, ImageError
@@ -70,6 +70,8 @@ def read_depth(
             raise
         except ImageError as error:
             raise DepthError(error.received, error.accepted, error.next_step) from None
+        except UnidentifiedImageError:  # its text is the stream's address in memory
+            raise DepthError(f"{called} can't be read as depth", ACCEPTED) from None
         except Exception as error:  # decoders raise anything: TypeError, SyntaxError, struct.error, MemoryError, …
             raise DepthError(f"{called} can't be read as depth ({reason(error)})", ACCEPTED) from None
     values = _flat(values, called)

@@ -42,8 +42,8 @@ class SkgFile(NamedTuple):
 def read_skg(source: Path | Any) -> SkgFile:
     """The graphs of an SKG file or of its parsed content, one row or a list of rows.
 
-    A relation keeps how the file put it in its evidence: `phrase`, the whole text of the triple, and `part`, the piece
-    between commas it comes from. Objects have no place yet: their boxes are empty.
+    A relation keeps how the file put it in its evidence: `triple`, as it stands there, `phrase`, its whole text, and `part`,
+    the piece between commas it comes from. Objects have no place yet: their boxes are empty.
 
     Raises:
         GraphError: no such file, no JSON, or no row at all.
@@ -133,10 +133,9 @@ def _relations(triples: list[Any], ids: list[str], notes: list[str]) -> list[Rel
         parts = [part.strip() for part in triple[1].split(",") if part.strip()]
         if not parts:
             notes.append(f"{_short(triple)} states no relation and was left out")
-        for part in parts:
-            predicate = (parse_phrase(part) or (part,))[0]
+        for part, predicate in ((part, predicate) for part in parts for predicate in parse_phrase(part)):
             family = family_name(predicate)
-            said = {"phrase": triple[1], "part": part}
+            said = {"triple": list(triple), "phrase": triple[1], "part": part}
             key = subject, predicate, object_
             if key in found:
                 notes.append(f"{_short(triple)} says “{part}” a second time; it counts once")

@@ -1,7 +1,7 @@
 """Depth layers: which objects stand at one depth, and which pixels belong to each layer.
 
-A layer is an interval of farness; the layers of one picture divide [0, 1], so each object (by its median) and
-each valid pixel lies in exactly one.
+A layer is an interval of farness; the layers of one picture divide [0, 1], so each object with depth (by its
+median) and each valid pixel lies in exactly one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPREAD_SHARE = 0.35
 
 
 def layers_of(objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[float] | None = None) -> tuple[Layer, ...]:
-    """The layers, nearest first; each object in exactly one, by its median farness.
+    """The layers, nearest first; each object with valid depth in exactly one, by its median farness.
 
     Args:
         objects: with masks where known; the box stands in for a missing mask.
@@ -34,16 +34,16 @@ def layers_of(objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[
             None finds them: at most `MAX_LAYERS` layers, cut at the widest gaps between neighbouring medians
             relative to the spread of both neighbours.
 
-    Objects without a valid depth come last, in the farthest layer. No objects and no cuts make no layers.
+    Objects without a valid depth are in no layer. Neither objects with depth nor cuts make no layers.
     """
-    if not objects and cuts is None:
-        return ()
     spread = _spread(objects, depth)
-    by_depth = sorted(range(len(objects)), key=lambda i: (np.nan_to_num(spread[i, 1], nan=np.inf), objects[i].id))
-    known = [i for i in by_depth if np.isfinite(spread[i, 1])]
-    limits = _found_cuts(spread[known]) if cuts is None else sorted({float(c) for c in cuts if 0 < c < 1})
+    known = [i for i in range(len(objects)) if np.isfinite(spread[i, 1])]
+    by_depth = sorted(known, key=lambda i: (spread[i, 1], objects[i].id))
+    if not by_depth and cuts is None:
+        return ()
+    limits = _found_cuts(spread[by_depth]) if cuts is None else sorted({float(c) for c in cuts if 0 < c < 1})
     edges = [0.0, *limits, 1.0]
-    place = np.searchsorted(limits, spread[:, 1], side="right")  # NaN sorts last
+    place = np.searchsorted(limits, spread[:, 1], side="right")
     return tuple(
         Layer(k + 1, edges[k], edges[k + 1], tuple(objects[i].id for i in by_depth if place[i] == k))
         for k in range(len(edges) - 1)

@@ -217,8 +217,10 @@ def _existence(pair: QAPair, asked: Asked, scene: Scene, k: Known) -> str | None
     said, there = yes_no(pair.answer), label in k.names.groups
     if said is None:
         return _unread("Yes or No")
-    if there == (said == YES):
+    if (there or label in k.unlisted) == (said == YES):
         return None
+    if not there and label in k.unlisted:
+        return f"The picture shows “{label}” that is not among the objects of the graph."
     return f"The graph has {'an object' if there else 'no object'} labelled “{label}”."
 
 
@@ -230,6 +232,8 @@ def _count(pair: QAPair, asked: Asked, scene: Scene, k: Known) -> str | None:
         return _unread("a number")
     said = int(digits[0][:9]) if digits else _NUMBERS.index(words[0])
     there = len(k.names.groups.get(label, ()))
+    if label in k.unlisted and said > there:
+        return None
     return None if said == there else f"The graph has {there} labelled “{label}”."
 
 

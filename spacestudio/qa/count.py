@@ -23,11 +23,11 @@ WORDINGS = (
 def questions(scene: Scene) -> list[QAPair]:
     """One question per label, answered in digits.
 
-    Not asked while an object of the graph is unnamed (it may be one more), of things one does not count, and of a label
-    that others end with ("glass" beside "wine glass").
+    Not asked while an object of the graph is unnamed (it may be one more), of things one does not count, of a label
+    that others end with ("glass" beside "wine glass"), and where more of the kind is in the picture than in the graph.
     """
     k = known(scene)
-    if k.names.unnamed:
+    if not k.complete:
         return []
     candidates = []
     for label, ids in k.names.groups.items():

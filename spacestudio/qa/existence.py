@@ -107,7 +107,7 @@ def questions(scene: Scene) -> list[QAPair]:
     absent = [label for label in dict.fromkeys(stated) if label and not _may_be_present(label.casefold(), k)]
     candidates += [_candidate(scene, k, label, False) for label in absent]
     taken = {c.key for c in candidates}
-    if k.objects and not k.names.unnamed:
+    if k.objects and k.complete:
         likely = [group for group in COCO.values() if any(label in k.names.groups for label in group)]
         for rank, label in enumerate(shuffled([c for group in COCO.values() for c in group], scene.seed, "absent")):
             if not _may_be_present(label, k):
@@ -132,9 +132,9 @@ def _pair(scene: Scene, k: Known, key: str, label: str, present: bool, assumed: 
 
 
 def _may_be_present(label: str, k: Known) -> bool:
-    """Whether a label of the graph says, or may say, this thing."""
+    """Whether a label of the graph, or of what was left out of it, says, or may say, this thing."""
     said = _words_for(label)
-    for present in k.names.groups:
+    for present in (*k.names.groups, *k.unlisted):
         own = present.replace("-", " ").split()
         if present in said or any(w in said or w.removesuffix("s") in said for w in own):
             return True

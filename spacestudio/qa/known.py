@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from spacestudio.domain.graph import Relation
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import Names
+from spacestudio.qa.words import Names, label_of
 from spacestudio.relations.relate import inverse_of
 from spacestudio.relations.words import reversed_relation
 
@@ -51,7 +51,8 @@ class Known:
     def __init__(self, scene: Scene) -> None:
         self._distrusted, self._depth_source = scene.distrusted, scene.depth_source
         self.size = scene.width, scene.height
-        self.names = Names(scene.graph.objects, scene.width, scene.height)
+        self.unlisted = frozenset(label_of(label).casefold() for label in scene.unlisted)
+        self.names = Names(scene.graph.objects, scene.width, scene.height, self.unlisted)
         self.objects = {o.id: o for o in scene.graph.objects}
         self.table: Table = {r.key: r for r in (*scene.graph, *(r for view in scene.views.values() for r in view))}
         self._pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -61,6 +62,11 @@ class Known:
             if (place := (a, b, family, frame)) not in seen and a in self.names and b in self.names:
                 seen.add(place)
                 self._pairs.setdefault((family, frame), []).append((a, b))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is known to be in the picture has a name, so that a label that is missing means absence."""
+        return not self.names.unnamed and "" not in self.unlisted
 
     def pairs(self, family: str, frame: str) -> Iterator[tuple[str, str]]:
         """Pairs of named objects, each once, ids in order, about which that family says anything in that frame."""

@@ -23,6 +23,8 @@ class Scene:
         depth_source: who made the depth; "" when there is none.
         distrusted: keys of relations in a clash; nothing is asked on them.
         kept: keys of questions a person has edited or judged; they are asked as long as the graph decides them.
+        unlisted: labels of things the picture shows that are no objects of the graph (crowds, say); they are neither
+            counted nor told apart nor called absent.
         seed: decides paraphrase, order of options and the balance of yes and no, together with each question's key.
     """
 
@@ -35,5 +37,6 @@ class Scene:
     metric: bool = False
     depth_source: str = ""
     distrusted: frozenset[tuple[str, str, str, str]] = frozenset()
+    unlisted: frozenset[str] = frozenset()
     seed: int = 0
     kept: frozenset[str] = frozenset()

@@ -215,10 +215,13 @@ class Names:
 
     Its label when no other object bears it or a label that ends with it ("glass", "wine glass"); else attributes that
     the others lack, where the others have one of the same kind; else its place in a row ("leftmost cat"). What can't be
-    told apart, and what was never named, has no name.
+    told apart, and what was never named, has no name; nor has what shares its label with something `unlisted`, a thing
+    of the picture that is no object here.
     """
 
-    def __init__(self, objects: Sequence[SceneObject], width: int, height: int) -> None:
+    def __init__(
+        self, objects: Sequence[SceneObject], width: int, height: int, unlisted: Collection[str] = frozenset()
+    ) -> None:
         self.labels = {o.id: label_of(o.label) for o in objects}
         self.unnamed = tuple(i for i, label in self.labels.items() if not label)
         self._objects = {o.id: o for o in objects}
@@ -231,6 +234,9 @@ class Names:
         self._kin = {
             label: [i for other, ids in self.groups.items() if other == label or other.endswith(f" {label}") for i in ids]
             for label in self.groups
+        }
+        self._shared = {
+            label for label in self.groups if any(other == label or other.endswith(f" {label}") for other in unlisted)
         }
         first = {i: self._name(i, frozenset()) for i in folded}
         texts = Counter(n.text.casefold() for n in first.values() if n)
@@ -267,11 +273,13 @@ class Names:
         return name if name and name.text.casefold() not in others else None
 
     def alone(self, label: str) -> bool:
-        """Whether no label merely ends with this one, so that counting it is beyond doubt."""
-        return len(self._kin.get(label, ())) == len(self.groups.get(label, ()))
+        """Whether no label merely ends with this one, and nothing unlisted bears it, so that counting it is beyond doubt."""
+        return label not in self._shared and len(self._kin.get(label, ())) == len(self.groups.get(label, ()))
 
     def _name(self, object_id: str, hidden: frozenset[str]) -> Name | None:
         label = self.labels[object_id]
+        if label.casefold() in self._shared:
+            return None
         peers = [i for i in self._kin[label.casefold()] if i != object_id]
         if not peers:
             return Name(label, is_plural(label))

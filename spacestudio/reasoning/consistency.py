@@ -16,7 +16,8 @@ with a strict step, or an exclusive pair, and is irreducible: without any one of
 
 from __future__ import annotations
 
-from collections import deque
+import sys
+from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -32,8 +33,20 @@ from spacestudio.relations.words import statement
 MAX_CLASHES = 32
 """At most so many clashes are reported; with thousands of relations one wrong correction clashes in hundreds of ways."""
 
+CANDIDATES = 2 * MAX_CLASHES
+"""So many of the shortest conflicts found are made irreducible; several may come down to the same clash."""
+
+STEPS = 4_000_000
+"""What finding more than the shortest clash may cost, in edges looked at (some seconds); so may areas that follow."""
+
 Axis = tuple[Frame, str]
 Pair = tuple[int, int]
+Table = Mapping[Pair, frozenset[int]]
+Following = Mapping[int, list[tuple[int, frozenset[int]]]]
+"""Place -> the places after it, each with the relations that say so."""
+
+Ways = dict[int, tuple[int, int, frozenset[int]]]
+"""Place -> how many relations lead there, the place before it, and the relations of the last step."""
 
 _BEFORE: Mapping[str, tuple[str, bool]] = {
     "left of": ("x", True), "right of": ("x", False), "above": ("y", True), "below": ("y", False),
@@ -99,29 +112,79 @@ class _Order:
                 matrix[tuple(np.array(list(table)).T)] = True
         return strict, strict | weak
 
+    def following(self) -> Following:
+        """Places doubled: 2a is a, 2b + 1 is b reached with a strict step on the way."""
+        out: dict[int, list[tuple[int, frozenset[int]]]] = {}
+        for (a, b), members in sorted((self.weak | self.strict).items()):
+            firm = (a, b) in self.strict
+            out.setdefault(2 * a, []).append((2 * b + firm, members))
+            out.setdefault(2 * a + 1, []).append((2 * b + 1, members))
+        return out
+
+
+class _Found:
+    """The shortest conflicts so far, and the work that is left for finding more.
+
+    Attributes:
+        keep: how many are wanted.
+        steps: edges that may still be looked at; nothing is given up before one conflict is found.
+    """
+
+    def __init__(self, keep: int = 1, steps: int = sys.maxsize) -> None:
+        self.keep, self.steps = keep, steps
+        self._sets: set[frozenset[int]] = set()
+        self._sizes: list[int] = []
+
+    def add(self, members: frozenset[int]) -> None:
+        if members not in self._sets and len(members) <= self.most:
+            self._sets.add(members)
+            insort(self._sizes, len(members))
+
+    @property
+    def most(self) -> int:
+        """A conflict of more members is of no interest."""
+        return sys.maxsize if len(self._sizes) < self.keep else self._sizes[self.keep - 1]
+
+    @property
+    def spent(self) -> bool:
+        return self.steps < 0 and bool(self._sizes)
+
+    def shortest(self) -> list[frozenset[int]]:
+        return sorted(self._sets, key=lambda members: (len(members), sorted(members)))[: self.keep]
+
 
 def clashes(graph: SpatialGraph, negative: bool = True) -> tuple[tuple[Relation, ...], ...]:
     """Irreducible sets of relations that can't hold together, shortest first; empty when the graph is possible.
 
-    Every set reported is impossible, and of several the shortest found come first (at most `MAX_CLASHES`). Same graph, same
-    answer.
+    Every set reported is impossible, and of several the shortest found come first (at most `MAX_CLASHES`; the first is
+    `first_clash`'s unless making another irreducible led to a shorter one). Same graph, same answer.
 
     Args:
         negative: False leaves out relations with verdict "false".
     """
     rows = _rows(graph, negative)
-    found = {_minimal(members, rows, len(graph)) for members in _conflicts(rows, len(graph))}
-    ordered = sorted(found, key=lambda members: (len(members), sorted(members)))[:MAX_CLASHES]
-    if not ordered:
+    first = _first(rows)
+    if first is None:
         return ()
-    by_index, relations = {row.number: row for row in rows}, graph.relations
-    return tuple(tuple(relations[i] for i in _told(members, by_index)) for members in ordered)
+    effort = _Found(CANDIDATES, STEPS)
+    found = {first: 0}
+    for members in _shortest(rows, effort):
+        if len(found) == MAX_CLASHES or effort.steps < 0:
+            break
+        found.setdefault(_minimal(members, rows, effort), len(found))
+    relations = graph.relations
+    ordered = sorted(found, key=lambda members: (len(members), members != first, sorted(members)))
+    return tuple(_as_told(members, rows, relations) for members in ordered)
 
 
 def first_clash(graph: SpatialGraph) -> tuple[Relation, ...]:
-    """The shortest clash; empty when the graph is possible."""
-    found = clashes(graph)
-    return found[0] if found else ()
+    """The shortest clash found; empty when the graph is possible.
+
+    None is shorter, but where it takes areas that follow from widths and heights, or depths that are level.
+    """
+    rows = _rows(graph)
+    first = _first(rows)
+    return () if first is None else _as_told(first, rows, graph.relations)
 
 
 def explain(clash: Iterable[Relation], names: Mapping[str, str]) -> str:
@@ -172,20 +235,23 @@ def implied(graph: SpatialGraph) -> tuple[Relation, ...]:
     n, ids = len(graph), graph.ids
     taken = {r.key for r in relations} | {(r.object, r.subject, r.family, r.frame) for r in relations}
     out = []
-    orders = dict(_orders(rows, n)) | {("image", "inside"): _containment(rows)}
+    orders = _with_areas(_orders(rows), n) | {("image", "inside"): _containment(rows)}
     for (frame, axis), order in orders.items():
         strict, any_ = order.edges(n)
         beyond = _strictly_beyond(strict, any_)
         if beyond.diagonal().any():
             continue
-        table = order.weak | order.strict
+        following, ways = order.following(), dict[int, Ways]()
         predicate = "inside" if axis == "inside" else _PREDICATE[axis]
         family = family_of(predicate)
         assert family is not None
         for a, b in np.argwhere(beyond).tolist():
             key = (ids[a], ids[b], family.name, frame)
-            if key in taken or (chain := _path(table, a, b, order.strict)) is None:
+            if key in taken:
                 continue
+            if a not in ways:
+                ways[a] = _ways(following, 2 * a)
+            chain = _chain(ways[a], 2 * b + 1)
             taken |= {key, (ids[b], ids[a], family.name, frame)}
             evidence = {"implied_by": [list(relations[i].triple) for i in sorted(chain)]}
             out.append(Relation(ids[a], predicate, ids[b], family.name, frame, evidence=evidence))
@@ -206,12 +272,13 @@ def reduced(graph: SpatialGraph) -> SpatialGraph:
         key = (row.predicate, row.a, row.b, row.frame, row.holds)
         if relations[row.number].predicate in _BEFORE and seen.setdefault(key, row.number) != row.number:
             drop.add(row.number)
-    for (frame, axis), order in _orders(rows, n):
+    for (frame, axis), order in _with_areas(_orders(rows), n).items():
         strict, any_ = order.edges(n)
         beyond = _strictly_beyond(strict, any_)
         if beyond.diagonal().any():
             continue
-        level = _closure(any_) & _closure(any_).T
+        reach = _closure(any_)
+        level = reach & reach.T
         for row in rows:
             if row.holds and row.number not in drop and row.predicate == _PREDICATE[axis] and row.frame == frame:
                 through = beyond[row.a] & beyond[:, row.b] & ~level[row.a] & ~level[row.b]
@@ -262,7 +329,7 @@ def _placed(predicate: str, frame: Frame) -> tuple[str, Frame, bool] | None:
     return _CANON.get(predicate, predicate), frame, predicate in _CANON
 
 
-def _orders(rows: Iterable[_Row], n: int) -> Iterator[tuple[Axis, _Order]]:
+def _orders(rows: Iterable[_Row]) -> dict[Axis, _Order]:
     """The orders asserted, axis by axis; an edge remembers the relations it comes from, the first stated of several."""
     orders: dict[Axis, _Order] = {}
 
@@ -289,30 +356,62 @@ def _orders(rows: Iterable[_Row], n: int) -> Iterator[tuple[Axis, _Order]]:
         elif row.predicate == "inside" and row.holds:
             for axis in ("width", "height", "area"):
                 order(row.frame, axis).strict.setdefault(pair, own)
-    _derive_areas(orders, n)
-    yield from sorted(orders.items())
+    return dict(sorted(orders.items()))
 
 
-def _derive_areas(orders: dict[Axis, _Order], n: int) -> None:
-    """Narrower (or as wide) and shorter (or as tall) is smaller: edges of the area order that follow from the other two."""
-    area = orders.get(("image", "area"))
+class _Sizes:
+    """What widths and heights say of areas: narrower (or as wide) and shorter (or as tall) is smaller.
+
+    Attributes:
+        both: (N, N) bool: a at most as large as b.
+        strictly: (N, N) bool: a smaller than b.
+    """
+
+    def __init__(self, wide: _Order, tall: _Order, n: int) -> None:
+        edges = [o.edges(n) for o in (wide, tall)]
+        self.both = np.logical_and(*(_closure(any_) for _, any_ in edges))
+        np.fill_diagonal(self.both, False)
+        self.strictly = self.both & np.logical_or(*(_strictly_beyond(strict, any_) for strict, any_ in edges))
+        self._following = wide.following(), tall.following()
+
+    def why(self, a: int, ends: list[int], most: int, found: _Found) -> Iterator[tuple[int, bool, frozenset[int]]]:
+        """b, whether a is smaller than b or at most as large, and why: each as shortly as can be, of at most so many members."""
+        ways = [_ways(following, 2 * a, most, found) for following in self._following]
+        for b in ends:
+            found.steps -= 8
+            level = [
+                min((w[s][0], s) for s in (2 * b, 2 * b + 1) if s in w) if 2 * b in w or 2 * b + 1 in w else None
+                for w in ways
+            ]
+            if level[0] is None or level[1] is None:
+                continue
+            states = (level[0][1], level[1][1])
+            options = {False: {states}, True: {(2 * b + 1, states[1]), (states[0], 2 * b + 1)}}
+            for firm, pairs in options.items():
+                chains = [_chain(ways[0], p) | _chain(ways[1], q) for p, q in pairs if p in ways[0] and q in ways[1]]
+                if chains:
+                    chain = min(chains, key=lambda members: (len(members), sorted(members)))
+                    if len(chain) <= most:
+                        yield b, firm, chain
+
+
+def _sizes(orders: Mapping[Axis, _Order], n: int) -> _Sizes | None:
     wide, tall = (orders.get(("image", axis)) for axis in ("width", "height"))
-    if area is None or wide is None or tall is None:
-        return
-    closed = []
-    for o in (wide, tall):
-        strict, any_ = o.edges(n)
-        closed.append((_closure(any_), _strictly_beyond(strict, any_), o.weak | o.strict, o.strict))
-    both = closed[0][0] & closed[1][0]
-    np.fill_diagonal(both, False)
-    strictly = both & (closed[0][1] | closed[1][1])
-    for a, b in np.argwhere(both).tolist():
-        if (a, b) in area.strict:
-            continue
-        chains = [_path(table, a, b, firm if strictly[a, b] and beyond[a, b] else None) for _, beyond, table, firm in closed]
-        if all(chain is not None for chain in chains):
-            members = frozenset().union(*(chain for chain in chains if chain is not None))
-            (area.strict if strictly[a, b] else area.weak).setdefault((a, b), members)
+    return _Sizes(wide, tall, n) if wide and tall and ("image", "area") in orders else None
+
+
+def _with_areas(orders: dict[Axis, _Order], n: int) -> dict[Axis, _Order]:
+    """With every edge of the area order that follows from the other two."""
+    sizes = _sizes(orders, n)
+    if sizes is None:
+        return orders
+    area, found = orders[("image", "area")], _Found()
+    strict, weak = dict(area.strict), dict(area.weak)
+    for a in np.flatnonzero(sizes.both.any(1)).tolist():
+        for b, firm, members in sizes.why(a, np.flatnonzero(sizes.both[a]).tolist(), sys.maxsize, found):
+            if firm == bool(sizes.strictly[a, b]):
+                (strict if firm else weak).setdefault((a, b), members)
+    return orders | {("image", "area"): _Order(strict, weak, area.apart)}
 
 
 def _containment(rows: Iterable[_Row]) -> _Order:
@@ -323,13 +422,36 @@ def _containment(rows: Iterable[_Row]) -> _Order:
     return order
 
 
-def _conflicts(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
-    """Sets of relation indices that can't hold together, not yet irreducible."""
+def _conflicts(rows: list[_Row], n: int, found: _Found) -> Iterator[frozenset[int]]:
+    """Sets of relation indices that can't hold together, at least one if there are any; `found` says which are of interest."""
     yield from _contradicted(rows)
-    for _, order in _orders(rows, n):
-        yield from _cycles(order, n)
-    yield from _topology(rows, n)
-    yield from _distances(rows, n)
+    yield from _distances(rows, found)
+    orders = _orders(rows)
+    done: list[_Order] = []
+    for order in orders.values():
+        if order not in done:  # containment alone says the same of widths, heights and areas
+            yield from _cycles(order, n, found)
+            done.append(order)
+    yield from _topology(rows, n, found)
+    yield from _areas(rows, orders, n, found)
+
+
+def _shortest(rows: list[_Row], found: _Found) -> list[frozenset[int]]:
+    """The shortest conflicts of these relations; only the objects they name are looked at."""
+    places: dict[int, int] = {}
+    for row in rows:
+        for end in (row.a, row.b):
+            places.setdefault(end, len(places))
+    own = [row._replace(a=places[row.a], b=places[row.b]) for row in rows]
+    for members in _conflicts(own, len(places), found):
+        found.add(members)
+    return found.shortest()
+
+
+def _first(rows: list[_Row]) -> frozenset[int] | None:
+    """The shortest clash found."""
+    found = _shortest(rows, _Found())
+    return _minimal(found[0], rows, _Found()) if found else None
 
 
 def _contradicted(rows: Iterable[_Row]) -> Iterator[frozenset[int]]:
@@ -342,71 +464,126 @@ def _contradicted(rows: Iterable[_Row]) -> Iterator[frozenset[int]]:
             yield frozenset(verdicts.values())
 
 
-def _cycles(order: _Order, n: int) -> Iterator[frozenset[int]]:
+def _cycles(order: _Order, n: int, found: _Found) -> Iterator[frozenset[int]]:
     """For each strict edge on a cycle the shortest cycle through it; pairs said to differ and forced level."""
     strict, any_ = order.edges(n)
     reach = _closure(any_)
-    table = order.weak | order.strict
-    bad = np.argwhere(strict & reach.T).tolist()
+    bad = {(a, b): order.strict[(a, b)] for a, b in np.argwhere(strict & reach.T).tolist()}
     if bad:
-        for end in sorted({b for _, b in bad}):
-            starts = [a for a, e in bad if e == end]
-            for a, chain in _paths_from(table, end, starts).items():
-                yield chain | order.strict[(a, end)]
+        yield from _closed(bad, _following(order.weak | order.strict, reach), found)
+    if not order.apart:
+        return
+    level, ways = _following(order.weak, reach), dict[int, Ways]()
     for (a, b), index in order.apart.items():
-        if reach[a, b] and reach[b, a]:
-            there, back = _path(order.weak, a, b), _path(order.weak, b, a)
-            if there is not None and back is not None:
-                yield there | back | {index}
+        if reach[a, b] and reach[b, a] and not found.spent:
+            for end in (a, b):
+                if end not in ways:
+                    ways[end] = _ways(level, end, found.most - 1, found)
+            if b in ways[a] and a in ways[b]:
+                yield _chain(ways[a], b) | _chain(ways[b], a) | {index}
 
 
-def _topology(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
+def _closed(strict: Table, following: Following, found: _Found, most: int = sys.maxsize) -> Iterator[frozenset[int]]:
+    """For each of these edges a shortest way back, of at most so many members with it."""
+    starts: dict[int, list[int]] = {}
+    for a, b in sorted(strict):
+        starts.setdefault(b, []).append(a)
+    for end, before in starts.items():
+        if found.spent:
+            return
+        ways = _ways(following, end, min(most, found.most) - 1, found, before)
+        for a in before:
+            if a in ways and ways[a][0] < found.most:
+                yield _chain(ways, a) | strict[(a, end)]
+
+
+def _areas(rows: list[_Row], orders: Mapping[Axis, _Order], n: int, found: _Found) -> Iterator[frozenset[int]]:
+    """Cycles of the area order that take what follows from widths and heights.
+
+    One without a word on areas would be a cycle of widths or heights, so what follows matters only from where one such
+    relation ends to where one begins. Short ones are looked for first, and the work is bounded.
+    """
+    spoken = {row.number for row in rows if row.predicate == "smaller"}
+    sizes = _sizes(orders, n) if spoken and found.most > 2 else None
+    if sizes is None:
+        return
+    area = orders[("image", "area")]
+    table = area.weak | area.strict
+    own = np.array([pair for pair, members in table.items() if members & spoken]).reshape(-1, 2)
+    joins = np.zeros((n, n), bool)
+    joins[np.ix_(own[:, 1], own[:, 0])] = True
+    joins &= sizes.both
+    strict, any_ = area.edges(n)
+    reach = _closure(any_ | joins)
+    joins &= reach.T
+    if not (((joins & sizes.strictly) | strict) & reach.T).any() or not joins.any():
+        return
+    found.steps = min(found.steps, STEPS)
+    for limit in (4, 16, 64, sys.maxsize):
+        most = min(limit, found.most)
+        firm, loose = dict(area.strict), dict(table)
+        for a in np.flatnonzero(joins.any(1)).tolist():
+            if found.spent:
+                break
+            for b, is_firm, members in sizes.why(a, np.flatnonzero(joins[a]).tolist(), most, found):
+                (firm if is_firm else loose).setdefault((a, b), members)
+        bad = {(a, b): members for (a, b), members in firm.items() if reach[b, a]}
+        any_found = False
+        for members in _closed(bad, _following(loose, reach), found, most):
+            any_found = True
+            yield members
+        if any_found or limit >= found.most or found.spent:
+            return
+
+
+def _topology(rows: list[_Row], n: int, found: _Found) -> Iterator[frozenset[int]]:
     """Exclusive pairs, carried along containment: what is inside a thing is separated from all the thing is."""
-    kinds: dict[tuple[str, bool], list[_Row]] = {}
+    kinds: dict[tuple[str, bool], dict[Pair, int]] = {}
     for row in rows:
         if row.predicate in ("inside", "overlapping", "separated"):
-            kinds.setdefault((row.predicate, row.holds), []).append(row)
-    within = _containment(rows)
-    table = within.strict
-    inside = _closure(within.edges(n)[1]) | np.eye(n, dtype=bool)
-    lapping: dict[Pair, int] = {}
-    for row in kinds.get(("overlapping", True), ()):
-        lapping.setdefault((row.a, row.b), row.number)
+            kinds.setdefault((row.predicate, row.holds), {}).setdefault((row.a, row.b), row.number)
+    following = _following(_containment(rows).strict)
+    separated: dict[int, dict[int, int]] = {}
+    for (a, b), number in kinds.get(("separated", True), {}).items():
+        separated.setdefault(a, {})[b] = separated.setdefault(b, {})[a] = number
+    cached: dict[int, Ways] = {}
 
-    def chains(*pairs: Pair) -> frozenset[int]:
-        parts = [_path(table, a, b) or frozenset() for a, b in pairs if a != b]
-        return frozenset().union(*parts) if parts else frozenset()
+    def around(p: int) -> Ways:
+        """p and the things it is inside of."""
+        if p not in cached:
+            cached[p] = _ways(following, p, found.most - 1, found)
+        return cached[p]
 
-    said = np.zeros((n, n), bool)
-    for row in kinds.get(("separated", True), ()):
-        said[row.a, row.b] = said[row.b, row.a] = True
-    carried = inside.astype(np.int32)
-    apart = (carried @ said.astype(np.int32) @ carried.T) > 0
+    def parted(p: int, q: int, more: int) -> Iterator[frozenset[int]]:
+        """Why p and q are separated, where so many members more are of interest."""
+        for a, (far, *_) in around(p).items():
+            beside, others = separated.get(a, {}), around(q)
+            found.steps -= min(len(beside), len(others))
+            for b in beside if len(beside) < len(others) else others:
+                if b in beside and b in others and far + others[b][0] + more < found.most:
+                    yield _chain(around(p), a) | _chain(others, b) | {beside[b]}
 
-    def parted(p: int, q: int) -> Iterator[frozenset[int]]:
-        """Why p and q are separated."""
-        for row in kinds.get(("separated", True), ()):
-            for a, b in ((row.a, row.b), (row.b, row.a)):
-                if inside[p, a] and inside[q, b]:
-                    yield chains((p, a), (q, b)) | {row.number}
-
-    for p in np.flatnonzero(apart.diagonal()).tolist():
-        yield from parted(p, p)
-    for (p, q), index in lapping.items():
+    for (p, q), index in kinds.get(("overlapping", True), {}).items():
         for a, b in ((p, q), (q, p)):
-            if inside[a, b]:
-                yield chains((a, b)) | {index}
-        if apart[p, q]:
-            yield from (why | {index} for why in parted(p, q))
-    for row in kinds.get(("inside", False), ()):
-        if inside[row.a, row.b]:
-            yield chains((row.a, row.b)) | {row.number}
-    for row in kinds.get(("separated", False), ()):
-        if apart[row.a, row.b]:
-            yield from (why | {row.number} for why in parted(row.a, row.b))
+            if b in around(a):
+                yield _chain(around(a), b) | {index}
+    for (a, b), index in kinds.get(("inside", False), {}).items():
+        if b in around(a):
+            yield _chain(around(a), b) | {index}
+    if not separated:
+        return
+    for p in sorted(following):
+        if found.spent:
+            return
+        yield from parted(p, p, 0)
+    for kind in (("overlapping", True), ("separated", False)):
+        for (p, q), index in kinds.get(kind, {}).items():
+            if found.spent:
+                return
+            yield from (why | {index} for why in parted(p, q, 1))
 
 
-def _distances(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
+def _distances(rows: list[_Row], found: _Found) -> Iterator[frozenset[int]]:
     """far against near, beside and touching; beside against "not near"."""
     said: dict[tuple[str, bool], dict[Pair, list[_Row]]] = {}
     for row in rows:
@@ -425,27 +602,57 @@ def _distances(rows: list[_Row], n: int) -> Iterator[frozenset[int]]:
     spoken = _containment(row for row in rows if not row.measured).strict
     if not spoken or not far:
         return
+    following, ways = _following(spoken), dict[int, Ways]()
     for (a, b), rows_far in far.items():
         for start, end in ((a, b), (b, a)):
-            chain = _path(spoken, start, end)
-            if chain is not None and not rows_far[0].measured:
-                yield chain | {rows_far[0].number}
+            if rows_far[0].measured or start not in following or found.spent:
+                continue
+            if start not in ways:
+                ways[start] = _ways(following, start, found.most - 1, found)
+            if end in ways[start]:
+                yield _chain(ways[start], end) | {rows_far[0].number}
 
 
 # Small sets, told well
 
 
-def _minimal(members: frozenset[int], rows: list[_Row], n: int) -> frozenset[int]:
-    """The set without members it does not need to be impossible."""
-    if len(members) <= 2:
-        return members
-    kept = members
+def _minimal(members: frozenset[int], rows: list[_Row], effort: _Found) -> frozenset[int]:
+    """The set without members it does not need to be impossible.
+
+    The shortest conflict within it needs all of its members, but where `_approximate`: then each is tried.
+    """
     own = [row for row in rows if row.number in members]
-    for index in sorted(members):
-        fewer = [row for row in own if row.number in kept and row.number != index]
-        if next(_conflicts(fewer, n), None) is not None:
-            kept = kept - {index}
-    return kept
+    while len(own) > 2:
+        within = _Found()
+        shortest = _shortest(own, within)[0]
+        effort.steps -= sys.maxsize - within.steps if within.steps > STEPS else STEPS - within.steps
+        if len(shortest) == len(own):
+            break
+        own = [row for row in own if row.number in shortest]
+    if len(own) > 2 and _approximate(own):
+        for row in sorted(own):
+            fewer = [other for other in own if other != row]
+            if _clash(fewer):
+                own = fewer
+    return frozenset(row.number for row in own)
+
+
+def _approximate(rows: Iterable[_Row]) -> bool:
+    """Whether two chains may be needed that can share members, so that the shortest two need not be the fewest members."""
+    said = {(row.predicate, row.holds) for row in rows}
+    return ("at the same depth", False) in said or (
+        bool(said & {("smaller", True), ("smaller", False)}) and len({predicate for predicate, _ in said}) > 1
+    )
+
+
+def _clash(rows: list[_Row]) -> bool:
+    """Whether these relations clash."""
+    return bool(_shortest(rows, _Found()))
+
+
+def _as_told(members: frozenset[int], rows: list[_Row], relations: tuple[Relation, ...]) -> tuple[Relation, ...]:
+    by_index = {row.number: row for row in rows if row.number in members}
+    return tuple(relations[i] for i in _told(members, by_index))
 
 
 def _told(members: frozenset[int], by_index: Mapping[int, _Row]) -> list[int]:
@@ -472,7 +679,7 @@ def _impossible(relations: Iterable[Relation]) -> bool:
         row = _canonical(index, r.predicate, a, b, r.frame, r.verdict == "true", measured)
         if row and r.verdict != "undecided":
             rows.append(row)
-    return next(_conflicts(rows, len(places)), None) is not None
+    return _clash(rows)
 
 
 def _flipped(r: Relation) -> Relation | None:
@@ -491,56 +698,64 @@ def _plain(name: str) -> str:
     return " ".join(words[1:] if words[:1] in (["a"], ["an"], ["the"]) else words)
 
 
-# Reachability on a few dozen objects
+# Reachability on up to some hundred objects
 
 
 def _closure(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(N, N) bool: b can be reached from a in one or more steps."""
-    reach = edges.copy()
-    for k in np.flatnonzero(edges.any(0) & edges.any(1)):
-        reach |= np.outer(reach[:, k], reach[k])
-    return reach
+    reach = np.packbits(edges, axis=1)
+    for k in np.flatnonzero(edges.any(0) & edges.any(1)).tolist():
+        reach[(reach[:, k >> 3] & (128 >> (k & 7))) != 0] |= reach[k]
+    return np.unpackbits(reach, axis=1, count=edges.shape[1]).astype(bool)
 
 
 def _strictly_beyond(strict: NDArray[np.bool_], any_: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(N, N) bool: b can be reached from a by a way with a strict step."""
-    step = _closure(any_) | np.eye(len(any_), dtype=bool)
-    beyond: NDArray[np.bool_] = (step.astype(np.int32) @ strict.astype(np.int32) @ step.astype(np.int32)) > 0
+    step = (_closure(any_) | np.eye(len(any_), dtype=bool)).astype(np.float32)
+    then = (step @ strict.astype(np.float32) > 0).astype(np.float32)
+    beyond: NDArray[np.bool_] = then @ step > 0
     return beyond
 
 
-def _neighbours(table: Mapping[Pair, frozenset[int]]) -> dict[int, list[int]]:
-    out: dict[int, list[int]] = {}
+def _following(table: Table, reach: NDArray[np.bool_] | None = None) -> Following:
+    """The table's edges place by place; with `reach`, only those on a cycle."""
+    out: dict[int, list[tuple[int, frozenset[int]]]] = {}
     for a, b in sorted(table):
-        out.setdefault(a, []).append(b)
+        if reach is None or reach[b, a]:
+            out.setdefault(a, []).append((b, table[(a, b)]))
     return out
 
 
-def _paths_from(table: Mapping[Pair, frozenset[int]], start: int, ends: Iterable[int]) -> dict[int, frozenset[int]]:
-    """The relations on a shortest way from start to each end that can be reached, counted in relations."""
-    following = _neighbours(table)
-    best: dict[int, frozenset[int]] = {start: frozenset()}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        for b in following.get(here, ()):
-            through = best[here] | table[(here, b)]
-            if b not in best or len(through) < len(best[b]):
-                best[b] = through
-                queue.append(b)
-    return {end: best[end] for end in ends if end in best}
+def _ways(
+    following: Following, start: int, most: int = sys.maxsize, found: _Found | None = None, ends: Iterable[int] = ()
+) -> Ways:
+    """A shortest way from start to each place within `most` relations; with `ends`, no further than to all of these."""
+    ways: Ways = {start: (0, start, frozenset())}
+    levels, cost, left, steps = {0: [start]}, 0, set(ends), 0
+    until = bool(left)
+    while levels and (left or not until):
+        cost = cost if cost in levels else min(levels)
+        for here in levels.pop(cost):
+            if ways[here][0] != cost:
+                continue
+            left.discard(here)
+            after = following.get(here, ())
+            steps += len(after)
+            for b, members in after:
+                total = cost + len(members)
+                if total <= most and (b not in ways or total < ways[b][0]):
+                    ways[b] = (total, here, members)
+                    levels.setdefault(total, []).append(b)
+        cost += 1
+    if found is not None:
+        found.steps -= steps
+    return ways
 
 
-def _path(
-    table: Mapping[Pair, frozenset[int]], start: int, end: int, through: Mapping[Pair, frozenset[int]] | None = None
-) -> frozenset[int] | None:
-    """The relations on a shortest way from start to end, or None; with `through`, on one that takes a step of it."""
-    if through is None:
-        return _paths_from(table, start, [end]).get(end)
-    options = []
-    for a, b in sorted(through):
-        before = _path(table, start, a) if a != start else frozenset()
-        after = _path(table, b, end) if b != end else frozenset()
-        if before is not None and after is not None:
-            options.append(before | through[(a, b)] | after)
-    return min(options, key=lambda chain: (len(chain), sorted(chain)), default=None)
+def _chain(ways: Ways, end: int) -> frozenset[int]:
+    """The relations on the way to `end`."""
+    parts: list[frozenset[int]] = []
+    while ways[end][0]:
+        _, end, members = ways[end]
+        parts.append(members)
+    return frozenset().union(*parts)

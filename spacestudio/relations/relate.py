@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -158,11 +158,15 @@ def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
 
 
 def _both_ways(subject: str, object_: str, family_name: str, frame: str, pin: Mapping[str, Any]) -> list[Relation]:
-    base = Relation(subject, pin["predicate"], object_, family_name, frame, verdict=pin["verdict"], origin="person")  # type: ignore[arg-type]
-    inverse = inverse_of(pin["predicate"])
+    """The correction as the person said it, marked so, and the same of the reversed pair."""
+    said = Relation(
+        subject, pin["predicate"], object_, family_name, frame,  # type: ignore[arg-type]
+        verdict=pin["verdict"], origin="person", evidence={"said": True},
+    )  # fmt: skip
+    inverse = inverse_of(said.predicate)
     if inverse is None:
-        return [base]
-    return [base, Relation(object_, inverse, subject, family_name, frame, verdict=pin["verdict"], origin="person")]  # type: ignore[arg-type]
+        return [said]
+    return [said, replace(said, subject=object_, object=subject, predicate=inverse, evidence={})]
 
 
 def _overruled(measured: Relation | None, pinned: Relation, then: Mapping[str, Any] | None) -> Relation:
@@ -177,7 +181,7 @@ def _overruled(measured: Relation | None, pinned: Relation, then: Mapping[str, A
         or not _same_fact(then["predicate"], now["predicate"])  # type: ignore[index, arg-type]
     )
     state = "agrees" if agrees else "stale" if changed else "overrules"
-    evidence = {"measured": now, "pin": state}
+    evidence = {"measured": now, "pin": state, **pinned.evidence}
     return Relation(
         pinned.subject,
         pinned.predicate,

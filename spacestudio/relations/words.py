@@ -57,16 +57,30 @@ def parse_phrase(text: str) -> tuple[str, ...]:
 
     >>> parse_phrase("on the left of, near")
     ('left of', 'near')
+    >>> parse_phrase("in front of and to the lower left of")
+    ('in front of', 'left of', 'below')
     """
     parts = [re.sub(r"\s+", " ", part).strip() for part in text.split(",")]
-    return tuple(_predicate(part) for part in parts if part)
+    return tuple(predicate for part in parts if part for predicate in _predicates(part))
 
 
-def _predicate(part: str) -> str:
-    low = part.lower()
-    if low in SYNONYMS:
-        return SYNONYMS[low]
-    return low if family_of(low) else part
+_CORNER = re.compile(r"(?:(?:to|on|at) )?(?:the )?(upper|top|lower|bottom)[ -]?(left|right)(?: side)?(?: of)?")
+
+
+def _predicates(part: str) -> tuple[str, ...]:
+    """What a part without commas says: one predicate, several joined by "and" if all are known, or its own words."""
+    known = [_known(piece) for piece in part.lower().split(" and ")]
+    return tuple(predicate for piece in known for predicate in piece) if all(known) else (part,)
+
+
+def _known(piece: str) -> tuple[str, ...]:
+    """The predicates of words that need no "and"; empty for unknown words."""
+    if corner := _CORNER.fullmatch(piece):
+        return f"{corner[2]} of", "above" if corner[1] in ("upper", "top") else "below"
+    for words in (piece, f"{piece} of"):
+        if words in SYNONYMS or family_of(words):
+            return (SYNONYMS.get(words, words),)
+    return ()
 
 
 def to_phrase(predicate: str) -> str:

@@ -26,11 +26,19 @@ from spacestudio.store.blobs import Blobs
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """Objects that are known beforehand (from a file), with what reading them lost."""
+    """Objects that are known beforehand (from a file), with what reading them lost.
+
+    Attributes:
+        detections: the objects.
+        source: where they are from.
+        warnings: what reading them lost, one line each.
+        left_out: labels of what the source says is there too, yet without a usable box (crowds, broken rows).
+    """
 
     detections: Sequence[Detection]
     source: str
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ def from_picture(picture: Picture, recipe: Recipe, blobs: Blobs) -> tuple[str, l
     warnings = [*picture.warnings, *recipe.warnings]
     if isinstance(recipe.objects, Ready):
         warnings += recipe.objects.warnings
-    created = {
+    created: dict[str, Any] = {
         "name": stem or "image",
         "image": blobs.put(to_png(picture.rgb)),
         "width": picture.rgb.shape[1],
@@ -71,6 +79,8 @@ def from_picture(picture: Picture, recipe: Recipe, blobs: Blobs) -> tuple[str, l
         "input": {"name": picture.name.rsplit("/", 1)[-1], "blob": blobs.put(picture.raw)},
         "warnings": warnings,
     }
+    if isinstance(recipe.objects, Ready) and recipe.objects.left_out:
+        created["unlisted"] = list(recipe.objects.left_out)
     events = [Event(1, "created", created), *depth_events(made, recipe.camera, blobs, 2)]
     events += object_events(found, len(events) + 1)
     return sample_id(stem, picture.raw), events
@@ -118,7 +128,10 @@ def from_render(
     name: str,
     parent: str | None = None,
 ) -> tuple[str, list[Event]]:
-    """The first events of a picture made from a layout, with exact objects and depth where the engine knows them."""
+    """The first events of a picture made from a layout, with exact objects and depth where the engine knows them.
+
+    Of the attributes asked, an object keeps those the engine says it shows; the asked graph keeps all.
+    """
     png = to_png(rendered.image)
     created = {
         "name": name,
@@ -138,7 +151,7 @@ def from_render(
     objects = [
         o.but(
             label=asked[o.id].label,
-            attributes=asked[o.id].attributes,
+            attributes=tuple(word for word in asked[o.id].attributes if word in o.attributes),
             origin="render",
             score=rendered.visible.get(o.id, 1.0),
         )

@@ -112,6 +112,8 @@ class Deriver:
         layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
         verdicts = verify(asked, graph, lifted.variants) if asked else ()
         warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
+        if depth is not None and depth.kind == "metric" and camera is not None and camera.is_assumed:
+            warnings.append("Sideways lengths assume a 60° field of view: no camera was given.")
         return Sample(
             sample_id,
             state.name,
@@ -168,9 +170,13 @@ class Deriver:
         touched = frozenset({*state.qa_edits, *state.qa_status})
         seed = int(state.created["image"][:8], 16)
         scene = replace(
-            scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0]), seed=seed, kept=touched
+            scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0]),
+            unlisted=frozenset(state.created.get("unlisted", ())),
+            seed=seed,
+            kept=touched,
         )
-        derived = self._stages.get(("ask", _lift_key(state), _frozen(state.pins), touched), lambda: ask(scene))
+        key = "ask", _lift_key(state), _frozen(state.pins), scene.unlisted, touched
+        derived = self._stages.get(key, lambda: ask(scene))
         return merge(derived, state.qa_edits, state.qa_status, scene)
 
     def _planned(

@@ -14,7 +14,7 @@ from spacestudio.engines.protocols import Detection
 from spacestudio.errors import InputError
 from spacestudio.formats.archive import unzip
 from spacestudio.formats.cameras import read_camera
-from spacestudio.formats.coco import CocoFile, objects_for, read_coco
+from spacestudio.formats.coco import CocoFile, left_out, objects_for, read_coco
 from spacestudio.formats.depth_files import read_depth
 from spacestudio.formats.folder import read_samples
 from spacestudio.formats.pictures import read_picture
@@ -83,7 +83,7 @@ def detections_for(coco: CocoFile, file_name: str, width: int, height: int) -> t
 def ready_from(coco: CocoFile, source: str, file_name: str, width: int, height: int) -> Ready:
     """A COCO file's objects for one picture, as a recipe takes them."""
     detections, warnings = detections_for(coco, file_name, width, height)
-    return Ready(detections, source, tuple(warnings))
+    return Ready(detections, source, tuple(warnings), left_out(coco, file_name, [d.label for d in detections]))
 
 
 _KIND_WORDS = re.compile(r"(?<![a-z])(sync|colou?r|rgb|image|img|depth|left|disparity|disp)(?![a-z])")

@@ -20,6 +20,7 @@ from spacestudio.domain.sample import Sample
 from spacestudio.engines.protocols import Detection
 from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
+from spacestudio.qa.relation import CANNOT_TELL
 from spacestudio.relations.relate import family_of
 from spacestudio.services.derive import scene_of
 from spacestudio.services.find import as_objects, segment
@@ -233,8 +234,9 @@ def edit_question(sample: Sample, key: str, question: str, answer: str) -> list[
     question, answer = (" ".join(str(t).split())[:MAX_TEXT] for t in (question, answer))
     if not question or not answer:
         raise InputError("An empty question or answer", "some text in both", "Reject the question instead to leave it out")
-    if pair.options and answer not in pair.options:
-        raise InputError(f"The answer “{answer}”", " · ".join(pair.options), "Choose one of the options")
+    closed = pair.options or (("Yes", "No") if pair.answer in ("Yes", "No") else ())
+    if closed and answer not in (*closed, CANNOT_TELL):
+        raise InputError(f"The answer “{answer}”", " · ".join((*closed, CANNOT_TELL)), "Choose one of them")
     payload = {
         "key": key,
         "family": pair.family,

@@ -20,6 +20,7 @@ from spacestudio.ui.tabs.regenerate import regenerate_tab
 from spacestudio.ui.tabs.space import space_tab
 from spacestudio.ui.theme import CSS, theme
 
+SHORTCUTS = Path(__file__).resolve().parents[2] / "assets" / "studio.js"
 TABS = (
     ("image", "Image", image_tab),
     ("depth", "Depth & layers", depth_tab),
@@ -34,8 +35,10 @@ TABS = (
 def build(studio: Studio) -> gr.Blocks:
     """The studio's page over a store."""
     page: gr.Blocks
+    secret = browser_secret(studio.data)
     with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
-        visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=browser_secret(studio.data))
+        visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=secret)
+        place = gr.BrowserState(None, storage_key="space-studio-place", secret=secret)
         sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
         with gr.Row(elem_id="top", elem_classes="studio-header"):
             gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
@@ -43,15 +46,9 @@ def build(studio: Studio) -> gr.Blocks:
             undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
             redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
         status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
-        frame = Frame(
-            studio,
-            visitor,
-            sample,
-            selected,
-            tab,
-            header({"samples": samples, "status": status, "undo": undo, "redo": redo}),
-        )
-        with gr.Tabs(elem_id="tabs"):
+        parts = {"samples": samples, "status": status, "undo": undo, "redo": redo}
+        frame = Frame(studio, visitor, sample, selected, tab, place, header(parts))
+        with gr.Tabs(elem_id="tabs") as tabs:
             for name, title, make in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
                     make(frame)
@@ -60,10 +57,11 @@ def build(studio: Studio) -> gr.Blocks:
         frame.on(undo.click, _step("undo"))
         frame.on(redo.click, _step("redo"))
         frame.wire_all()
+        controls = frame.inputs[4:]
         page.load(
             shown(_arrive(frame)),
-            [visitor, sample],
-            [visitor, tab, *frame.outputs],
+            [visitor, place, *controls],
+            [visitor, tab, tabs, *frame.outputs],
             show_progress="hidden",
             api_visibility="private",
         )
@@ -72,15 +70,15 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
-    def draw(visitor: Any, sample: Any, selected: Any) -> list[Any]:
+    def draw(visitor: Any, sample: Any, selected: Any, _: Any, *controls: Any) -> list[Any]:
         if not visitor:  # the first tab opens before the visitor is known; arriving draws it
             return [name, *[gr.skip()] * len(frame.outputs)]
-        return [name, *frame.drawn(visitor, sample, selected or "", name)]
+        return [name, *frame.drawn(visitor, sample, selected or "", name, controls)]
 
     frame.later(
         lambda: opened.select(
             shown(draw),
-            [frame.visitor, frame.sample, frame.selected],
+            frame.inputs,
             [frame.tab, *frame.outputs],
             queue=False,
             show_progress="hidden",
@@ -98,14 +96,16 @@ def _step(kind: str) -> Any:
 
 
 def _arrive(frame: Frame) -> Any:
-    """A visitor arrives or reloads: the newest sample is open again."""
+    """A visitor arrives or reloads: the sample and tab that were open are open again, else the newest sample."""
 
-    def run(visitor: Any, sample: Any) -> list[Any]:
+    def run(visitor: Any, place: Any, *controls: Any) -> list[Any]:
         known = visitor if isinstance(visitor, str) and visitor else new_visitor()
+        kept = place if isinstance(place, dict) else {}
         frame.studio.welcome(known)
-        listed = frame.studio.samples(known)
-        open_id = sample if any(entry.id == sample for entry in listed) else (listed[-1].id if listed else "")
-        return [known, TABS[0][0], *frame.drawn(known, open_id, "", TABS[0][0])]
+        listed = [entry.id for entry in frame.studio.samples(known)]
+        open_id = kept.get("sample") if kept.get("sample") in listed else (listed[-1] if listed else "")
+        tab = kept.get("tab") if kept.get("tab") in frame.views else TABS[0][0]
+        return [known, tab, gr.Tabs(selected=tab), *frame.drawn(known, open_id or "", "", str(tab), controls)]
 
     return run
 
@@ -116,6 +116,7 @@ def launch_options(studio: Studio, **chosen: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "theme": theme(),
         "css": CSS,
+        "head": f"<script>{SHORTCUTS.read_text('utf-8')}</script>" if SHORTCUTS.is_file() else "",
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,

@@ -29,9 +29,13 @@ class Look:
     selected: str
 
 
+NOTHING = "none"
+"""As the next sample: none is open any more."""
+
+
 @dataclass(frozen=True)
 class Done:
-    """What a handler did: the sample and object to show next ("" keeps them), and one line for the person."""
+    """What a handler did: the sample to show next ("" keeps it), the object (None keeps it), one line for the person."""
 
     sample: str = ""
     selected: str | None = None
@@ -40,22 +44,35 @@ class Done:
 
 @dataclass
 class View:
-    """A tab's outputs and the function that draws them, one value per output."""
+    """A tab's outputs, the function that draws them, one value per output, and the controls it reads.
+
+    Attributes:
+        controls: components whose values `draw` gets after the look, so that filters and choices count in every drawing.
+    """
 
     name: str
     outputs: list[Any]
-    draw: Callable[[Look], Sequence[Any]]
+    draw: Callable[..., Sequence[Any]]
+    controls: list[Any] = field(default_factory=list)
 
 
 @dataclass
 class Frame:
-    """The page."""
+    """The page.
+
+    Attributes:
+        visitor, sample, selected, tab: who looks, and the ids of what is open.
+        place: the open sample and tab, kept by the browser for the next visit.
+        header: the always visible line.
+        views: the tabs.
+    """
 
     studio: Studio
     visitor: Any
     sample: Any
     selected: Any
     tab: Any
+    place: Any
     header: View
     views: dict[str, View] = field(default_factory=dict)
     _pending: list[Callable[[], object]] = field(default_factory=list)
@@ -106,63 +123,80 @@ class Frame:
         slow: bool,
         options: dict[str, Any],
     ) -> None:
-        def run(visitor: Any, sample_id: Any, selected: Any, tab: Any, values: tuple[Any, ...]) -> list[Any]:
+        count = len(self.inputs)
+
+        def run(given: tuple[Any, ...], *event: Any) -> list[Any]:
+            page, values = given[:count], given[count:]
+            visitor, sample_id, selected, tab = page[:4]
             before = opened(self.studio, visitor, sample_id)
+            if sample_id and before is None:
+                gr.Warning("This sample was deleted in another window.", duration=8, title="Gone")
             look = Look(self.studio, visitor_of(visitor), before, selected or "")
             try:
-                done = do(look, *values) or Done()
+                done = do(look, *event, *values) or Done()
             except SpaceStudioError as error:  # said, and drawn anew: an editor must not keep showing what was refused
                 gr.Warning(str(error), duration=12, title="Not done")
                 done = Done()
             if done.note:
                 gr.Info(done.note, duration=6)
-            next_id = done.sample or (sample_id or "")
+            next_id = "" if done.sample == NOTHING else done.sample or (sample_id or "")
             next_selected = selected if done.selected is None else done.selected
             after = opened(self.studio, visitor, next_id)
             if before is not None and after is not None and after.id == before.id and (line := consequences(before, after)):
-                gr.Info(line, duration=6)
-            return self.drawn(visitor, next_id, next_selected or "", tab)
+                gr.Info(line, duration=6, title="What followed")
+            return self.drawn(visitor, next_id, next_selected or "", tab, page[4:])
 
-        if event_data:
+        def plain_handler(*given: Any) -> list[Any]:
+            return run(given)
 
-            def handler(visitor: Any, sample_id: Any, selected: Any, tab: Any, evt: gr.EventData, *values: Any) -> list[Any]:
-                return run(visitor, sample_id, selected, tab, (evt, *values))
-        else:
+        def event_handler(evt: gr.EventData, *given: Any) -> list[Any]:
+            return run(given, evt)
 
-            def handler(visitor: Any, sample_id: Any, selected: Any, tab: Any, *values: Any) -> list[Any]:  # type: ignore[misc]
-                return run(visitor, sample_id, selected, tab, values)
-
+        # Every handler is queued: only queued ones may show messages.
         settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        settings |= {"concurrency_id": "work", "concurrency_limit": 1} if slow else {"queue": False}
+        settings |= {"concurrency_id": "work", "concurrency_limit": 1} if slow else {"concurrency_limit": 8}
         if slow:
             settings |= {"show_progress": "minimal", "show_progress_on": self.header.outputs[1]}
-        listener(
-            shown(handler),
-            [self.visitor, self.sample, self.selected, self.tab, *inputs],
-            self.outputs,
-            **(settings | options),
-        )
+        handler = shown(event_handler if event_data else plain_handler)
+        listener(handler, [*self.inputs, *inputs], self.outputs, **(settings | options))
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What every handler is told: the page's ids, then the controls of all tabs."""
+        return [self.visitor, self.sample, self.selected, self.tab, *(c for v in self.views.values() for c in v.controls)]
 
     @property
     def outputs(self) -> list[Any]:
         """Everything a handler may draw."""
-        return [self.sample, self.selected, *self.header.outputs, *(o for v in self.views.values() for o in v.outputs)]
+        own = [self.sample, self.selected, self.place, *self.header.outputs]
+        return [*own, *(o for v in self.views.values() for o in v.outputs)]
 
-    def drawn(self, visitor: Any, sample_id: str, selected: str, tab: str) -> list[Any]:
-        """Values for `outputs`: header and open tab drawn, the others left as they are."""
+    def drawn(self, visitor: Any, sample_id: str, selected: str, tab: str, controls: Sequence[Any]) -> list[Any]:
+        """Values for `outputs`: header and open tab drawn, the others left as they are.
+
+        Args:
+            controls: values of all tabs' controls, in the order of `inputs`.
+        """
         sample = opened(self.studio, visitor, sample_id)
-        if (
-            sample is not None
-            and selected
-            and selected not in sample.graph
-            and not (sample.target and selected in sample.target)
-        ):
-            selected = ""
+        graphs = [g for g in (sample.graph, sample.target) if g is not None] if sample else []
+        selected = selected if any(selected in g for g in graphs) else ""
         look = Look(self.studio, visitor_of(visitor), sample, selected)
-        values = [sample.id if sample else "", selected, *self.header.draw(look)]
+        open_id = sample.id if sample else ""
+        values = [open_id, selected, {"sample": open_id, "tab": tab}, *self.header.draw(look)]
+        start = 0
         for view in self.views.values():
-            values += list(view.draw(look)) if view.name == tab else [gr.skip()] * len(view.outputs)
+            own = controls[start : start + len(view.controls)]
+            start += len(view.controls)
+            values += list(view.draw(look, *own)) if view.name == tab else [gr.skip()] * len(view.outputs)
         return values
+
+    def redraw(self, controls: Sequence[Any]) -> None:
+        """Draw the open tab anew whenever one of its controls changes."""
+        for control in controls:
+            self.on(control.change, lambda look: None)
+
+
+EMPTY = "Nothing to show yet. **Drop a picture** in the Image tab, pick an example there, or name a scene."
 
 
 def header(parts: dict[str, Any]) -> View:

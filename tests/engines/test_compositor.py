@@ -370,5 +370,36 @@ class TestHoles:
         assert holes.fill(image, np.zeros((40, 60), bool), np.ones((40, 60), bool)) is image
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mossy boulder", ()),
+        ("spotted dog", ()),
+        ("red spotted dog", ("red",)),
+        ("Grey cat", ("Grey",)),
+        ("dark red car", ("red",)),
+        ("wooden chair", ()),
+        ("yellow banana", ("yellow",)),
+        ("red banana", ()),
+        ("red person", ()),
+        ("red zzyx gadget", ("red",)),
+    ],
+)
+def test_a_drawing_says_only_the_attributes_it_shows(name, words):
+    box = Box(10, 10, 60, 60)
+    layout = Layout(80, 80, {"a": box}, ("a",), names={"a": name})
+    made = Compositor().render(layout)
+    assert made.objects[0].attributes == words
+    hidden = set(pictograms.thing(name).attributes) - set(words)
+    assert all(any(f"{word} (" in note for note in made.notes) for word in hidden)
+
+
+def test_a_name_nobody_knows_stays_whole():
+    assert pictograms.thing("<img src=x onerror=alert(1)>").label == "<img src=x onerror=alert(1)>"
+    what = pictograms.thing("red golden zzyx gadget")
+    assert (what.label, what.attributes) == ("zzyx gadget", ("red", "golden"))
+    assert pictograms.thing("red").label == "red"
+
+
 def test_registered():
     assert IMAGINE.load("compositor") is Compositor

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spacestudio.errors import CameraError
-from spacestudio.formats.cameras import read_camera, read_poses
+from spacestudio.formats.cameras import check_camera, read_camera, read_poses, stated_depth_scale
 from tests.support import DATA, needs_data
 
 RGBD = DATA / "rgbd"
@@ -139,3 +139,33 @@ def test_what_is_no_pose_is_refused(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(CameraError):
         read_poses(path)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("file", "picture", "scale"),
+    [("kitti/test_annotations.json", "rgb_0000000050.png", 256), ("nyu/test_annotations.json", "rgb_00000.jpg", 1000),
+     ("slambook_ch5/intrinsics.json", "1.png", 1000), ("redwood/camera_primesense.json", "00000.jpg", None),
+     ("seven_scenes/camera-intrinsics.txt", "frame-000000.color.jpg", None)],
+)  # fmt: skip
+def test_published_camera_files_state_their_depth_scale(file: str, picture: str, scale: float | None) -> None:
+    assert stated_depth_scale(RGBD / file, picture) == stated_depth_scale(str(RGBD / file), picture) == scale
+
+
+def test_a_depth_scale_belongs_to_its_picture_and_is_a_number(tmp_path: Path) -> None:
+    rows = [{"rgb": f"x/{n}.png", "cam_in": [500 + n, 500, 320, 240], "depth_scale": 100.0 + n} for n in (1, 10)]
+    path = stated(tmp_path, files=rows)
+    assert [stated_depth_scale(path, n) for n in ("1.png", "rgb_10.png", "x.png")] == [101, 110, None]
+    assert read_camera(path, 640, 480, "rgb_10.png")[0].fx == 510
+    assert stated_depth_scale("525,525,319.5,239.5") is None
+    for bad in (0, -1, "x", True, None, [1]):
+        with pytest.raises(CameraError, match="depth scale"):
+            stated_depth_scale(stated(tmp_path, fx=1, fy=1, cx=1, cy=1, depth_scale=bad))
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "{", '{"K": [1, 2]}', "nowhere/camera.txt"])
+def test_what_is_no_camera_for_any_picture_is_known_beforehand(text: str) -> None:
+    with pytest.raises(CameraError):
+        check_camera(text)
+    check_camera("525,525,319.5,239.5")
+    check_camera('{"files": []}')

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as pycoco
 
 from spacestudio.errors import FormatError
-from spacestudio.formats.coco import FORMAT, CocoFile, decode_rle, encode_rle, objects_for, read_coco
+from spacestudio.formats.coco import FORMAT, CocoFile, decode_rle, encode_rle, left_out, objects_for, read_coco
 from tests.formats.made import full_sample, plain_sample
 from tests.support import DATA, disc, needs_data
 
@@ -156,6 +156,26 @@ def test_one_bad_row_never_takes_the_others(change: dict[str, Any], boxes: list[
     assert [f[1].xyxy for f in found] == [*boxes, (1, 1, 3, 3)]
     assert note in " ".join(notes)
     assert bool(notes) == bool(note)
+
+
+def test_labels_of_what_was_left_out_are_kept(tmp_path: Path) -> None:
+    names = {1: "person", 2: "dog", 3: "cat", 4: "cow", 5: "kite"}
+    rows = [
+        row(category_id=1),
+        row(category_id=1, iscrowd=1),
+        row(category_id=2, bbox=[10, 5, float("nan"), 30]),
+        row(category_id=3, bbox=[10, 5, 0, 30]),
+        row(category_id=4),
+        row(category_id="?"),
+        row(category_id=5, image_id=2, iscrowd=1),
+    ]
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 50} for i in (1, 2)]
+    coco = saved(tmp_path, rows, images=images, categories=[{"id": i, "name": name} for i, name in names.items()])
+    found, _ = objects_for(coco, "1.jpg", 100, 50)
+    assert [f[0] for f in found] == ["person", "cow"]
+    assert left_out(coco, "1.jpg", ["person", "cow"]) == ("person", "cat", "dog", "object")
+    assert left_out(coco, "2.jpg", []) == ("kite",)
+    assert left_out(coco, "stranger.jpg", []) == ()
 
 
 def test_an_unknown_category_keeps_its_number(tmp_path: Path) -> None:

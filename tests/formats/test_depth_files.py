@@ -168,6 +168,7 @@ BROKEN = {
     "pgm of a wild size": b"P5 999999999 999999999 65535\n\0\0",
     "pgm without a maximum": b"P5 3 2 0\n" + bytes(12),
     "empty": b"",
+    "text": b"no depth at all",
     "noise": b"\x93NUMPY\x01\x00\xff\xff{{{{",
 }
 
@@ -177,6 +178,7 @@ def test_what_can_not_be_depth_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(DepthError) as caught:
         read_depth(BROKEN[name], name="d.x")
     assert "\n" not in str(caught.value)
+    assert " object at 0x" not in str(caught.value)
     assert "d.x" in str(caught.value)
 
 

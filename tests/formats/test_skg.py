@@ -163,3 +163,16 @@ def test_a_graph_written_and_read_says_the_same() -> None:
     assert {r.triple for r in after} == {r.triple for r in before}
     assert [(o.id, o.name) for o in after.objects] == [(o.id, o.name) for o in before.objects]
     assert (after.scene, after.negative_objects) == (before.scene, before.negative_objects)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "predicates"),
+    [("in front of and to the left of", ["in front of", "left of"]), ("to the lower left of", ["left of", "below"]),
+     ("upper right", ["right of", "above"]), ("to the left and above", ["left of", "above"]),
+     ("behind and top-left of, near", ["behind", "left of", "above", "near"]), ("hugging and near", ["hugging and near"]),
+     ("Mother and Child", ["Mother and Child"])],
+)  # fmt: skip
+def test_a_phrase_may_say_several_things_and_keeps_its_triple(phrase: str, predicates: list[str]) -> None:
+    relations = only(read_skg(scene(["0", phrase, 1]))).relations
+    assert [r.predicate for r in relations] == predicates
+    assert all(r.evidence["triple"] == ["0", phrase, 1] for r in relations)

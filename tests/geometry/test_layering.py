@@ -83,11 +83,13 @@ def test_each_object_once_and_layers_in_depth_order(depths, cuts):
     assert medians == sorted(medians)
 
 
-def test_objects_without_depth_come_last():
+def test_objects_without_depth_are_in_no_layer():
     objects, depth = scene([0.2, 0.8])
     blind = DepthMap(depth.values, depth.kind, depth.valid & ~objects[0].mask)
     layers = layers_of(objects, blind)
-    assert layers[-1].object_ids[-1] == "o0"
+    assert ids(layers) == [{"o1"}]
+    assert ids(layers_of(objects, blind, [0.5])) == [set(), {"o1"}]
+    assert layers_of(objects[:1], blind) == ()
     assert np.isnan(purity(objects, blind, layers)["o0"])
 
 

@@ -381,6 +381,22 @@ def test_counting_needs_every_object_named() -> None:
     assert [p.facts["found"]["label"] for p in ask(glasses, ["count"])] == ["wine glass"]
 
 
+def test_what_is_shown_and_not_listed_is_not_counted_named_or_absent() -> None:
+    people = [thing(f"person-{n}", "person", 10 + 30 * n) for n in range(3)]
+    scene = graph_of([*people, thing("cup-1", "cup", 50, 90)], seed=3, negative=("dog",))
+    every = {p.key for n in range(40) for p in ask(fresh(scene, seed=n))}
+    assert {"count:person:count:image:number", "existence:dog:present:image:yes-no"} <= every
+    assert any(key.startswith("position:person") for key in every)
+    seen = [p for n in range(40) for p in ask(fresh(scene, seed=n, unlisted=frozenset({"person", "dog", "Train"})))]
+    keys = {p.key for p in seen}
+    assert not keys & {"count:person:count:image:number", "existence:train:present:image:yes-no"}
+    assert not any(key.startswith("existence:dog") or "person-" in key for key in keys)
+    assert "count:cup:count:image:number" in keys
+    assert any(p.key == "existence:person:present:image:yes-no" and p.answer == "Yes" for p in seen)
+    unsaid = [p for n in range(40) for p in ask(fresh(scene, seed=n, unlisted=frozenset({"object"})))]
+    assert not [p for p in unsaid if p.family == "count" or p.facts["assumed"]]
+
+
 def test_person_false_gives_no() -> None:
     m = row(("cup", "plate"), 0)
     r = next(

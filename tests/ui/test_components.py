@@ -14,6 +14,7 @@ from gradio.data_classes import FileData
 
 from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.graph_editor import GraphEditor
+from spacestudio.ui.theme import STYLESHEET
 from tests.ui.component_app import HOSTILE
 
 # Gradio's launch leaves a socket or loop to the garbage collector when the machine is busy.
@@ -176,6 +177,69 @@ def test_draw_name_move_resize_nudge_rename_delete(component_page: Any) -> None:
     eventually(last_op(truth, "delete"), page)
     page.wait_for_selector("#boxes .be-box[data-box=obj-1]", state="detached")
     assert [edit.id for edit in truth.edits[1:]] == ["obj-1"] * 6
+
+
+@pytest.mark.browser
+def test_a_box_is_drawn_inside_another_and_only_the_chosen_one_moves(component_page: Any) -> None:
+    truth, page = component_page.truth, component_page()
+    drag(page, screen(page, 200, 110), screen(page, 260, 170))  # on the cup, which nobody chose
+    page.locator("#boxes .ed-pop input:focus").wait_for()
+    page.keyboard.type("logo")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#boxes [data-box=obj-1].sel:focus")
+    assert [edit.op for edit in truth.edits] == ["add"]
+    assert truth.edits[0].box == pytest.approx((200, 110, 260, 170), abs=1)
+
+    page.mouse.click(*screen(page, 300, 250))
+    page.wait_for_selector("#boxes .be-box[data-box=cup].sel:focus")
+    eventually(lambda: truth.picks[-1:] == ["cup"], page)
+    start = screen(page, 300, 250)
+    drag(page, start, (start[0] + 2, start[1] + 2))  # a trembling hand
+    drag(page, start, screen(page, 310, 255))
+    eventually(last_op(truth, "move"), page)
+    assert (len(truth.edits), truth.edits[-1].id) == (2, "cup")
+    assert truth.edits[-1].box == pytest.approx((175, 80, 480, 350), abs=1.5)
+
+    page.keyboard.down("Shift")
+    drag(page, screen(page, 300, 200), screen(page, 340, 240))
+    page.keyboard.up("Shift")
+    page.locator("#boxes .ed-pop input:focus").fill("rim")
+    page.keyboard.press("Enter")
+    eventually(lambda: len(truth.edits) == 3, page)
+    assert (truth.edits[-1].op, truth.edits[-1].label) == ("add", "rim")
+
+
+@pytest.mark.browser
+def test_the_name_field_stays_in_sight_below_a_sticky_header(component_page: Any) -> None:
+    page = component_page()
+    page.evaluate("""() => {
+      const bar = document.createElement("div");
+      bar.className = "studio-header";
+      bar.style.cssText = "position: sticky; top: 0; height: 60px";
+      document.querySelector(".gradio-container").prepend(bar);
+      document.body.style.minHeight = "3000px";
+    }""")
+    page.locator("#boxes .be-box[data-box=cup]").focus()
+    page.evaluate("window.scrollBy(0, document.querySelector('[data-box=cup]').getBoundingClientRect().top - 50)")
+    page.keyboard.press("Enter")
+    shown = page.locator("#boxes .ed-pop").bounding_box()
+    assert shown["y"] >= page.locator(".studio-header").bounding_box()["y"] + 60
+
+
+@pytest.mark.browser
+def test_undo_and_redo_by_key_except_in_text_fields(page: Any) -> None:
+    page.set_content(
+        "<button id=undo onclick='done.push(1)'>u</button><button id=redo onclick='done.push(2)'>r</button>"
+        "<input id=text><input id=check type=checkbox><script>var done = []</script>"
+    )
+    page.add_script_tag(content=(STYLESHEET.parent / "studio.js").read_text("utf-8"))
+    for keys in ("Control+z", "Control+Shift+z", "Control+y", "z", "Control+a"):
+        page.keyboard.press(keys)
+    page.focus("#text")
+    page.keyboard.press("Control+z")
+    page.focus("#check")
+    page.keyboard.press("Meta+z")
+    assert page.evaluate("done") == [1, 2, 2, 1]
 
 
 @pytest.mark.browser

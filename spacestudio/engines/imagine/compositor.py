@@ -363,7 +363,7 @@ def _drawing(layout: Layout, name: str) -> _Piece:
 
 def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
     """What the drawings could not do, each in one line."""
-    smaller, unknown, similar = [], [], []
+    smaller, unknown, similar, bare = [], [], [], []
     for name in layout.boxes:
         piece, box = pieces[name], layout.boxes[name]
         if piece.origin is not None:
@@ -372,6 +372,8 @@ def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
         if w < box.width - 1.5 or h < box.height - 1.5:
             smaller.append(piece.name)
         what = pictograms.thing(piece.name)
+        seen = pictograms.shown(piece.name)
+        bare += [f"{word} ({what.label})" for word in what.attributes if word not in seen]
         if not what.drawing or what.drawing.startswith("generic/"):
             unknown.append(what.label)
         elif not pictograms.has_own(what.label):
@@ -383,6 +385,8 @@ def _remarks(layout: Layout, pieces: Mapping[str, _Piece]) -> list[str]:
         out.append(f"Drawn as something that looks alike, with its name: {', '.join(dict.fromkeys(similar))}.")
     if unknown:
         out.append(f"Shown as a silhouette with its name, for want of a drawing: {', '.join(dict.fromkeys(unknown))}.")
+    if bare:
+        out.append(f"Asked for and not visible in the drawings: {', '.join(dict.fromkeys(bare))}.")
     return out
 
 
@@ -462,7 +466,8 @@ def _described(
             objects.append(piece.origin.but(box=box, mask=seen, depth=stats, origin="render", score=1.0))
         else:
             what = pictograms.thing(piece.name)
-            objects.append(SceneObject(name, what.label, box, what.attributes, seen, stats, "render"))
+            words = pictograms.shown(piece.name)
+            objects.append(SceneObject(name, what.label, box, words, seen, stats, "render"))
     return tuple(objects), visible
 
 

@@ -28,13 +28,19 @@ TONES: Final = {
     "gray": "#8E9398", "tan": "#CDAE83",
 }  # fmt: skip
 """Colour word -> base tone."""
-SAME_COLOUR: Final = {
-    "grey": "gray", "silver": "gray", "metal": "gray", "steel": "gray", "golden": "yellow", "gold": "yellow",
-    "beige": "tan", "cream": "tan", "straw": "tan", "wooden": "brown", "leather": "brown", "copper": "brown",
-    "dark": "black", "violet": "purple", "lavender": "purple", "turquoise": "blue", "navy": "blue", "teal": "green",
-    "crimson": "red", "maroon": "red", "ginger": "orange", "rosy": "pink",
-    "pale": "white", "blonde": "yellow", "wicker": "tan",
+TRUE_TO: Final = {
+    "grey": "gray", "golden": "yellow", "gold": "yellow", "beige": "tan", "violet": "purple", "crimson": "red",
+    "ginger": "orange",
 }  # fmt: skip
+"""Colour words that anyone would say of the tone of another."""
+SAME_COLOUR: Final = TRUE_TO | {
+    "silver": "gray", "metal": "gray", "steel": "gray", "cream": "tan", "straw": "tan", "wicker": "tan",
+    "wooden": "brown", "leather": "brown", "copper": "brown", "dark": "black", "pale": "white", "blonde": "yellow",
+    "lavender": "purple", "turquoise": "blue", "navy": "blue", "teal": "green", "maroon": "red", "rosy": "pink",
+}  # fmt: skip
+"""Word -> the tone that comes nearest to it."""
+PARTLY: Final = ("person.svg", "potted_plant.svg", "truck.svg")
+"""Drawings whose colour is that of the clothes, the pot or the cab, not of the thing."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,9 @@ class Thing:
 
     @property
     def colour(self) -> str | None:
-        """The colour word among its attributes, as in `TONES`."""
-        for word in re.findall(r"[a-z]+", " ".join(self.attributes).lower()):
-            colour = str(SAME_COLOUR.get(word, word))
-            if colour in TONES:
-                return colour
-        return None
+        """The colour among its attributes, as in `TONES`: one of those words before one that is merely near ("dark red")."""
+        words = re.findall(r"[a-z]+", " ".join(self.attributes).lower())
+        return next((c for c in (*words, *(SAME_COLOUR.get(w, "") for w in words)) if c in TONES), None)
 
     @property
     def grounded(self) -> bool:
@@ -107,12 +110,12 @@ def _svg(drawing: str) -> tuple[str, float, float]:
 
 @functools.lru_cache(maxsize=1024)
 def thing(name: str) -> Thing:
-    """Split a name at the longest label known, and say how it will be drawn."""
+    """Split a name at the longest label known, else after its leading colours, and say how it will be drawn."""
     words = name.lower().split()
     known = _facts().keys() | _drawn()
     start = next((i for i in range(len(words)) if " ".join(words[i:]) in known), None)
     if start is None:
-        start = max(0, len(words) - 1)
+        start = next((i for i, w in enumerate(words[:-1]) if w not in TONES and w not in SAME_COLOUR), len(words[:-1]))
     label = " ".join(words[start:]) or "object"
     fact = _facts().get(label, _facts().get(words[-1] if words else "", {}))
     category = str(fact.get("category", ""))
@@ -121,6 +124,22 @@ def thing(name: str) -> Thing:
     if not drawing and category and (FOLDER / "generic" / f"{category}.svg").is_file():
         drawing = f"generic/{category}.svg"
     return Thing(label, tuple(name.split()[:start]), category, tuple(fact.get("rests", ())), drawing)
+
+
+def shown(name: str) -> tuple[str, ...]:
+    """The attributes in a name that its drawing really shows: its colour, nothing else."""
+    what = thing(name)
+    if what.drawing in PARTLY:
+        return ()
+    svg = _svg(what.drawing)[0] if what.drawing else ""
+    tone = what.colour if not svg or TOKENS[0] in svg else _natural(svg)
+    return tuple(word for word in what.attributes if tone and TRUE_TO.get(word.lower(), word.lower()) == tone)
+
+
+def _natural(svg: str) -> str | None:
+    """The colour a drawing says it has, as in `TONES`."""
+    stated = re.search(r'data-default-color="([a-z]+)"', svg)
+    return stated[1] if stated and stated[1] in TONES else None
 
 
 def draw(name: str, width: int, height: int) -> NDArray[np.uint8]:
@@ -159,10 +178,7 @@ def fitted(aspect: float, width: int, height: int) -> tuple[int, int]:
 
 def _recoloured(svg: str, colour: str | None) -> str:
     """The drawing in `colour`, or in the colour it says it has."""
-    if colour is None:
-        stated = re.search(r'data-default-color="([a-z]+)"', svg)
-        colour = stated[1] if stated and stated[1] in TONES else "blue"
-    for token, tone in zip(TOKENS, tones(TONES[colour]), strict=True):
+    for token, tone in zip(TOKENS, tones(TONES[colour or _natural(svg) or "blue"]), strict=True):
         svg = re.sub(token, tone, svg, flags=re.IGNORECASE)
     return svg
 

@@ -96,7 +96,8 @@ function drawBox(part, box) {
   part.classList.toggle("sel", box.id === selected);
   part.style.setProperty("--c", colorOf(box));
   set(part, { "aria-label": box.label + (box.note ? ", " + box.note : ""), "aria-pressed": box.id === selected });
-  write(part.children[0], box.note ? box.label + "\n" + box.note : box.label);
+  const use = props.readonly ? "" : box.id === selected ? "\nDrag to move, Shift+drag to draw" : "\nClick to choose, drag to draw";
+  write(part.children[0], box.label + (box.note ? "\n" + box.note : "") + use);
   set(part.children[1], frame);
   set(part.children[2], frame);
 }
@@ -176,7 +177,7 @@ function rename() {
   flushNudge();
   const frame = frameOf(box);
   listLabels();
-  askText({ x: frame.x, y: frame.y }, "Name of this box", box.label, listId, (text, byKey) => {
+  askText({ x: frame.x, y: frame.y, below: frame.y + frame.height + 4 }, "Name of this box", box.label, listId, (text, byKey) => {
     const now = boxOf(box.id) || boxOf(selected);        // its id may have changed meanwhile
     if (now && text && text !== now.label) publish("label", now, text);
     if (byKey) focusBox(now && now.id);
@@ -185,7 +186,7 @@ function rename() {
 function nameDraft() {
   const frame = frameOf(draft);
   listLabels();
-  askText({ x: frame.x, y: frame.y + frame.height + 4 }, "Name, then Enter", "", listId, (text, byKey) => {
+  askText({ x: frame.x, y: frame.y + frame.height + 4, above: frame.y - 4 }, "Name, then Enter", "", listId, (text, byKey) => {
     const box = draft;
     draft = null;
     if (box && text) {
@@ -239,7 +240,7 @@ function shift(box, from, dx, dy) {                      // moves without leavin
 }
 svg.addEventListener("keydown", (ev) => {
   if (ev.key === " " && ev.target === svg) ev.preventDefault();
-  if (ev.ctrlKey || ev.metaKey) return;                  // undo and redo belong to the studio
+  if (ev.ctrlKey || ev.metaKey) return void flushNudge(); // undo and redo belong to the studio
   const box = boxOf(selected);
   if (ev.key.startsWith("Arrow") && box) { ev.preventDefault(); nudge(ev.key, ev.shiftKey ? 10 : 1, ev.altKey); }
   else if ((ev.key === "Delete" || ev.key === "Backspace") && box) { ev.preventDefault(); remove(); }
@@ -271,17 +272,20 @@ svg.addEventListener("pointerdown", (ev) => {
   capture(ev);
   if (ev.button === 1) gesture = { kind: "pan", x: at.x - view.x, y: at.y - view.y };
   else if (ev.button !== 0) return;
-  else if (corner) gesture = { kind: "resize", id: selected, corner: CORNERS[corner.dataset.corner], before: clone(boxOf(selected)) };
-  else if (part) press(part.dataset.box, world);
-  else gesture = { kind: "draw", from: world, at };
+  else press(corner, part && part.dataset.box, at, world, ev.shiftKey);
   if (gesture && gesture.kind === "pan") svg.classList.add("panning");
-  if (!part && !corner) svg.focus({ preventScroll: true });
+  if (!gesture || gesture.kind !== "resize") focusPart(gesture && gesture.kind === "move" ? gesture.id : null);
 });
-function press(id, world) {
-  const box = boxOf(id);
-  select(id, true);
-  find('.be-box[data-box="' + id + '"]').focus({ preventScroll: true });
-  gesture = props.readonly ? null : { kind: "move", id, from: world, before: clone(box) };
+// Only the chosen box moves when dragged; elsewhere, also on other boxes, dragging draws and a click chooses.
+function press(corner, id, at, world, shiftKey) {
+  const mine = selected && (corner || id === selected) && !shiftKey && !props.readonly;
+  const on = id || (corner ? selected : null);
+  gesture = { kind: "draw", on, at, from: world };
+  if (mine) Object.assign(gesture, { kind: corner ? "resize" : "move", id: selected, before: clone(boxOf(selected)) });
+  if (mine && corner) gesture.corner = CORNERS[corner.dataset.corner];
+}
+function focusPart(id) {
+  ((id && find('.be-box[data-box="' + id + '"]')) || svg).focus({ preventScroll: true });
 }
 function cancelDraw() {
   if (gesture && gesture.before) Object.assign(boxOf(gesture.id) || {}, gesture.before);
@@ -292,8 +296,12 @@ svg.addEventListener("pointermove", (ev) => {
   if (pinch(ev)) return soon(draw);
   if (!gesture) return;
   const at = pointerAt(ev), world = toWorld(at.x, at.y), box = boxOf(gesture.id);
+  if (gesture.kind !== "pan" && !gesture.begun) {
+    if (Math.hypot(at.x - gesture.at.x, at.y - gesture.at.y) < SMALLEST) return;
+    gesture.begun = true;
+  }
   if (gesture.kind === "pan") { view.x = at.x - gesture.x; view.y = at.y - gesture.y; view.fitted = false; }
-  if (gesture.kind === "draw" && !props.readonly && local.width > 1) drag(at, world);
+  if (gesture.kind === "draw" && !props.readonly && local.width > 1) drag(world);
   if (gesture.kind === "move" && box) shift(box, gesture.before, world.x - gesture.from.x, world.y - gesture.from.y);
   if (gesture.kind === "resize" && box) {
     box[gesture.corner[0]] = round(clamp(world.x, 0, local.width));
@@ -301,8 +309,7 @@ svg.addEventListener("pointermove", (ev) => {
   }
   soon(draw);
 });
-function drag(at, world) {
-  if (!draft && Math.hypot(at.x - gesture.at.x, at.y - gesture.at.y) < SMALLEST) return;
+function drag(world) {
   draft = tame({ id: "draft", label: "", x0: gesture.from.x, y0: gesture.from.y, x1: world.x, y1: world.y });
 }
 svg.addEventListener("pointerup", release);
@@ -313,16 +320,18 @@ function release() {
   svg.classList.remove("panning");
   if (!done) return;
   const box = boxOf(done.id);
-  if (done.kind === "draw") finishDraw();
+  if (done.kind === "draw") finishDraw(done);
   else if (box && done.before) finishChange(done, box);
   settle();
   soon(draw);
 }
-function finishDraw() {
+function finishDraw(done) {
   const big = draft && (draft.x1 - draft.x0) * view.k >= SMALLEST && (draft.y1 - draft.y0) * view.k >= SMALLEST;
   if (big) return nameDraft();
   draft = null;
-  select(null, true);
+  if (done.on && done.begun && !props.readonly) return;  // a drag too thin for a box
+  select(boxOf(done.on) ? done.on : null, true);
+  if (boxOf(done.on)) focusPart(done.on);
 }
 function finishChange(done, box) {
   tame(box);

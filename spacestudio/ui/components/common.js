@@ -190,6 +190,7 @@ function makePicks() {
 }
 
 // ---- a small popover near a point ----------------------------------------------------------------------------------
+// It opens at `point.y`; where that is out of sight, at `point.below` or ending at `point.above`.
 const pop = find(".ed-pop");
 let popDone = null;                                      // called with true when the popover is left without choosing
 function openPop(point, build, done) {
@@ -199,11 +200,18 @@ function openPop(point, build, done) {
   pop.hidden = false;
   popDone = done || null;
   const stage = find(".ed-stage").getBoundingClientRect();
+  const low = Math.max(4, headerEnd() + 4 - stage.top);
+  const high = Math.max(low, Math.min(stage.height, window.innerHeight - stage.top) - pop.offsetHeight - 6);
+  const places = [point.y, point.below, point.above - pop.offsetHeight].filter((y) => y >= low && y <= high);
   pop.style.left = clamp(point.x, 4, Math.max(4, stage.width - pop.offsetWidth - 6)) + "px";
-  pop.style.top = clamp(point.y, 4, Math.max(4, stage.height - pop.offsetHeight - 6)) + "px";
+  pop.style.top = (places.length ? places[0] : clamp(point.y, low, high)) + "px";
   const field = pop.querySelector("select,input");
   if (field) field.focus({ preventScroll: true });
   if (field && field.select) field.select();
+}
+function headerEnd() {                                   // how far the page's sticky header reaches over the stage
+  const header = document.querySelector(".studio-header");
+  return header && getComputedStyle(header).position === "sticky" ? header.getBoundingClientRect().bottom : 0;
 }
 function closePop() {
   if (pop.hidden) return;

@@ -12,7 +12,7 @@ import gradio as gr
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.frame import NOTHING, Done, Frame, Look, View
 from spacestudio.ui.session import shown, visitor_of
 
 
@@ -30,7 +30,10 @@ def dataset_tab(frame: Frame) -> None:
             name = gr.Textbox(label="Name of the open sample", max_length=60, elem_id="sample-name")
             with gr.Row():
                 rename = gr.Button("Rename", elem_id="sample-rename", min_width=90)
-                delete = gr.Button("Delete", elem_id="sample-delete", variant="stop", min_width=90)
+                delete = gr.Button("Delete…", elem_id="sample-delete", variant="stop", min_width=90)
+            with gr.Row(visible=False) as really:
+                sure = gr.Button("Yes, delete it for good", elem_id="sample-delete-sure", variant="stop", min_width=120)
+                back = gr.Button("No, keep it", elem_id="sample-delete-no", min_width=90)
             review = gr.Radio(
                 ["draft", "accepted", "rejected"], label="Review of the open sample", elem_id="sample-review", value="draft"
             )
@@ -55,10 +58,13 @@ def dataset_tab(frame: Frame) -> None:
                 lines=12,
                 max_lines=24,
             )
-    frame.add(View("dataset", [table, name, review, chosen], draw))
+    known = gr.State([])
+    frame.add(View("dataset", [table, name, review, chosen, known, really], draw, [chosen, known]))
     frame.on(table.select, _open_row, event_data=True)
     frame.on([rename.click, name.submit], _rename, [name])
-    frame.on(delete.click, _delete)
+    delete.click(lambda: gr.Row(visible=True), None, really, show_progress="hidden", api_visibility="private")
+    back.click(lambda: gr.Row(visible=False), None, really, show_progress="hidden", api_visibility="private")
+    frame.on(sure.click, _delete)
     frame.on(review.input, _review, [review])
     inputs = [frame.visitor, chosen, form]
     for control in (chosen.change, form.change):
@@ -80,7 +86,7 @@ def dataset_tab(frame: Frame) -> None:
     )
 
 
-def draw(look: Look) -> list[Any]:
+def draw(look: Look, chosen: list[str], known: list[str]) -> list[Any]:
     """All samples of this visitor, and what may be exported."""
     listed = look.studio.summaries(look.visitor)
     rows = [
@@ -89,11 +95,15 @@ def draw(look: Look) -> list[Any]:
     ]
     choices = [(f"{entry.name} ({entry.id[-8:]})", entry.id) for entry in listed]
     s = look.sample
+    ids = [entry.id for entry in listed]
+    export = [i for i in ids if i in chosen or i not in known]  # new samples are chosen, others stay as they were
     return [
         rows,
         s.name if s else "",
         s.review if s else "draft",
-        gr.update(choices=choices, value=[entry.id for entry in listed]),
+        gr.update(choices=choices, value=export),
+        ids,
+        gr.Row(visible=False),
     ]
 
 
@@ -112,7 +122,7 @@ def _delete(look: Look) -> Done:
         raise InputError("No sample is open", next_step="Click one in the table")
     look.studio.delete(look.visitor, look.sample.id)
     left = look.studio.samples(look.visitor)
-    return Done(left[-1].id if left else "none", "", "Deleted.")
+    return Done(left[-1].id if left else NOTHING, "", f"“{look.sample.name}” was deleted.")
 
 
 def _review(look: Look, status: str) -> None:
@@ -126,6 +136,8 @@ def _preview(frame: Frame, visitor: Any, ids: list[str], name: str) -> tuple[str
         return FORMATS[name].help, ""
     rows, count = frame.studio.preview(visitor_of(visitor), ids, name)
     text = json.dumps(rows, indent=1, ensure_ascii=False)
+    if not count:
+        return "No row: no question is accepted or proposed in the chosen samples.", ""
     more = f" Showing the first {len(rows)}." if count > len(rows) else ""
     return f"{FORMATS[name].help} **{count}** rows.{more}", text[:20_000]
 

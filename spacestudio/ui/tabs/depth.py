@@ -13,11 +13,12 @@ from spacestudio.errors import InputError
 from spacestudio.figures.depth import depth_figure, depth_image
 from spacestudio.figures.layers import layer_overlay, layer_strip
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 
 
 def depth_tab(frame: Frame) -> None:
     """Build the tab."""
+    empty = gr.Markdown(visible=False, elem_classes="empty")
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
             plot = gr.Plot(show_label=False, elem_id="depth-plot")
@@ -41,7 +42,7 @@ def depth_tab(frame: Frame) -> None:
                 [(e.title, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
             )
             again = gr.Button("Measure depth again", elem_id="depth-again")
-    frame.add(View("depth", [plot, overlay, strip, table, cuts], draw))
+    frame.add(View("depth", [empty, plot, overlay, strip, table, cuts], draw))
     frame.on([cut.click, cuts.submit], _cut, [cuts])
     frame.on(again.click, _again, [engine], slow=True)
 
@@ -50,7 +51,8 @@ def draw(look: Look) -> list[Any]:
     """All views of depth."""
     s = look.sample
     if s is None or s.depth is None:
-        return [None, None, None, [], ""]
+        why = "This sample has no depth. Give it a depth file in the Image tab, or measure it here." if s else EMPTY
+        return [gr.update(value=why, visible=True), None, None, None, [], ""]
     names = {o.id: o.name for o in s.objects}
     rows = [
         [str(layer.index), f"{layer.near:.2f}", f"{layer.far:.2f}", ", ".join(names[i] for i in layer.object_ids)]
@@ -58,7 +60,8 @@ def draw(look: Look) -> list[Any]:
     ]
     state_cuts = _set_cuts(s)
     overlay = (s.image, layer_overlay(s.image, s.depth, s.layers, s.objects) if s.layers else depth_image(s.depth))
-    return [depth_figure(s.depth), overlay, layer_strip(s.layers, s.objects, s.depth), rows, state_cuts]
+    strip = layer_strip(s.layers, s.objects, s.depth)
+    return [gr.update(value="", visible=False), depth_figure(s.depth), overlay, strip, rows, state_cuts]
 
 
 def _set_cuts(s: Sample) -> str:

@@ -19,7 +19,7 @@ from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.ui.components.graph_editor import GraphEditor
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
 SIGNS = {"true": "✓ true", "false": "✗ false", "undecided": "? undecided"}
@@ -62,7 +62,10 @@ def graph_tab(frame: Frame) -> None:
     with gr.Row():
         families = gr.CheckboxGroup(list(FAMILIES), value=SHOWN_FAMILIES, label="Families", elem_id="families")
         frames = gr.Radio(
-            [("in the picture", "image"), ("in 3D", "camera"), ("both", "")], value="", label="Frame", elem_id="frames"
+            [("main", "main"), ("in the picture", "image"), ("in 3D", "camera"), ("all", "")],
+            value="main",
+            label="Frame",
+            elem_id="frames",
         )
         only = gr.Radio(
             [("all", ""), ("undecided", "undecided"), ("corrected", "person"), ("clashing", "clash")],
@@ -78,51 +81,40 @@ def graph_tab(frame: Frame) -> None:
     )
     keys = gr.State([])
     picked = gr.State([])
-    outputs = [editor, clash, subject, object_, table, keys]
-    frame.add(View("graph", outputs, lambda look: draw(look, SHOWN_FAMILIES, "", "")))
-
-    def redraw(visitor: Any, sample_id: Any, selected: str, *chosen: Any) -> list[Any]:
-        s = must_open(frame.studio, visitor, sample_id)
-        return draw(Look(frame.studio, visitor, s, selected or ""), *chosen)
-
-    for control in (families, frames, only):
-        control.change(
-            shown(redraw),
-            [frame.visitor, frame.sample, frame.selected, families, frames, only],
-            outputs,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
+    form = [subject, predicate, object_, verdict, why, picked]
+    frame.add(
+        View(
+            "graph",
+            [editor, clash, subject, object_, why, picked, table, keys],
+            draw,
+            [families, frames, only, subject, object_, picked],
         )
+    )
+    frame.redraw([families, frames, only])
+
+    def fill(visitor: Any, sample_id: Any, key: tuple[str, ...] | None) -> list[Any]:
+        return _form(must_open(frame.studio, visitor, sample_id), key) if key else [gr.skip()] * len(form)
 
     def pick(visitor: Any, sample_id: Any, rows: list[list[str]], evt: gr.SelectData) -> list[Any]:
-        s = must_open(frame.studio, visitor, sample_id)
-        return _form(s, tuple(rows[int(evt.row_value[0]) - 1]))
-
-    form = [subject, predicate, object_, verdict, why, picked]
-    table.select(
-        shown(pick), [frame.visitor, frame.sample, keys], form, queue=False, show_progress="hidden", api_visibility="private"
-    )
+        return fill(visitor, sample_id, tuple(rows[int(evt.row_value[0]) - 1]))
 
     def pick_edge(visitor: Any, sample_id: Any, rows: list[list[str]], evt: gr.EventData) -> list[Any]:
-        chosen = GraphEditor.read_pick(evt)
-        s = must_open(frame.studio, visitor, sample_id)
-        if chosen and chosen.startswith("edge:") and (key := _key_of(chosen.removeprefix("edge:"), rows)):
-            return _form(s, key)
-        return [gr.skip()] * len(form)
+        chosen = GraphEditor.read_pick(evt) or ""
+        return fill(visitor, sample_id, _key_of(chosen.removeprefix("edge:"), rows) if chosen.startswith("edge:") else None)
 
-    editor.pick(
-        shown(pick_edge),
-        [frame.visitor, frame.sample, keys],
-        form,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    table.select(shown(pick), [frame.visitor, frame.sample, keys], form, **quick)
+    editor.pick(shown(pick_edge), [frame.visitor, frame.sample, keys], form, **quick)
+    frame.on(editor.pick, _node_picked, event_data=True, trigger_mode="always_last")
     frame.on(editor.edit, _edited, [keys], event_data=True, trigger_mode="multiple")
     frame.on([correct.click], _correct, [subject, predicate, object_, verdict])
     frame.on([change.click], _want, [subject, predicate, object_])
     frame.on([release.click], _release, [picked])
+
+
+def _node_picked(look: Look, evt: gr.EventData) -> Done:
+    chosen = GraphEditor.read_pick(evt) or ""
+    return Done(selected=look.selected if chosen.startswith("edge:") else chosen)
 
 
 def _form(s: Sample, key: tuple[str, ...]) -> list[Any]:
@@ -147,13 +139,15 @@ def chosen_relations(s: Sample, families: list[str], frame: str, only: str, sele
     in_clash = {r.key for clash in s.clashes for r in clash}
     out: list[Relation] = []
     seen: set[tuple[frozenset[str], str, str]] = set()
-    for r in sorted(s.graph, key=lambda r: (r.origin != "person", r.subject, r.object)):
+    for r in sorted(s.graph, key=lambda r: (r.origin != "person", not r.evidence.get("said"), r.subject, r.object)):
         place = (frozenset((r.subject, r.object)), r.family, r.frame)
         if place in seen and inverse_of(r.predicate) is not None:
             continue
         if r.family not in families and r.family != "other" and r.origin != "person":
             continue
-        if (frame and r.frame != frame) or (selected and selected not in (r.subject, r.object)):
+        if frame == "main" and (r.family, r.frame, r.origin) == ("direction", "camera", "geometry"):
+            continue  # the picture's own directions say it already
+        if (frame in ("image", "camera") and r.frame != frame) or (selected and selected not in (r.subject, r.object)):
             continue
         if (only == "undecided" and r.verdict != "undecided") or (only == "person" and r.origin != "person"):
             continue
@@ -164,11 +158,14 @@ def chosen_relations(s: Sample, families: list[str], frame: str, only: str, sele
     return out
 
 
-def draw(look: Look, families: list[str], frame: str, only: str) -> list[Any]:
-    """Canvas, clashes, choices and table."""
+def draw(
+    look: Look, families: list[str], frame: str, only: str, subject: str | None, object_: str | None, picked: list[str]
+) -> list[Any]:
+    """Canvas, clashes, choices, the chosen relation's reason, and the table."""
     s = look.sample
     if s is None:
-        return [None, "", gr.update(choices=[]), gr.update(choices=[]), [], []]
+        none = gr.update(choices=[], value=None)
+        return [None, EMPTY, none, none, "", [], [], []]
     rows = chosen_relations(s, families, frame, only, look.selected)
     names = unique_names(s.graph)
     in_clash = {r.key for clash in s.clashes for r in clash}
@@ -184,21 +181,23 @@ def draw(look: Look, families: list[str], frame: str, only: str) -> list[Any]:
             names[r.object],
             r.frame,
             SIGNS[r.verdict] + _state(r, in_clash),
-            f"{r.margin:+.3f}",
-            f"{r.threshold:.3f}",
+            f"{r.margin:+.3f}" if r.origin == "geometry" else "–",
+            f"{r.threshold:.3f}" if r.origin == "geometry" else "–",
             r.origin,
         ]
         for k, r in enumerate(rows, 1)
     ]
     choices = [(names[o.id], o.id) for o in s.objects]
+    chosen = s.graph.relation(*picked) if len(picked) == 4 else None
+    value = {"rev": len(s.events), "key": s.id, "background": s.image, "nodes": nodes, "edges": edges}
     return [
-        gr.update(
-            value={"rev": len(s.events), "key": s.id, "background": s.image, "nodes": nodes, "edges": edges},
-            selected=look.selected or "",
-        ),
+        # every property goes along: a tab that was never open knows none of them yet
+        gr.update(value=value, selected=look.selected, relations=PREDICATES, mode="correct"),
         clash_words(s),
-        gr.update(choices=choices),
-        gr.update(choices=choices),
+        gr.update(choices=choices, value=subject if subject in names else None),
+        gr.update(choices=choices, value=object_ if object_ in names else None),
+        plain(reason(chosen, names)) if chosen else "",
+        picked if chosen else [],
         table,
         [list(r.key) for r in rows],
     ]
@@ -239,8 +238,8 @@ def clash_words(s: Sample) -> str:
     names = unique_names(s.graph)
     lines = []
     for clash in s.clashes[:3]:
-        ways = "; ".join(r.words for r in repairs(clash)[:3])
-        lines.append(f"⚠ **Contradiction.** {plain(explain(clash, names))} Repair: {plain(ways)}")
+        ways = ", or ".join(r.words.rstrip(".") for r in repairs(clash, names)[:3])
+        lines.append(f"⚠ **Contradiction.** {plain(explain(clash, names))} To repair it: {plain(ways)}.")
     return "\n\n".join(lines)
 
 

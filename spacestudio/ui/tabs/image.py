@@ -18,6 +18,8 @@ from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 
+LABELS = list(LANGUAGE.load("grammar").labels())
+
 
 def image_tab(frame: Frame) -> None:
     """Build the tab."""
@@ -66,12 +68,12 @@ def image_tab(frame: Frame) -> None:
             gr.Markdown("**Correct** Boxes here say what the picture already shows.", elem_classes="kind-correct")
             editor = BoxEditor(
                 None,
-                labels=LANGUAGE.load("grammar").labels(),
+                labels=LABELS,
                 elem_id="boxes",
                 mode_hint="Drag to draw a box, then type its name.",
             )
         with gr.Column(scale=1, min_width=300):
-            table = make_table({"#": 9, "object": 29, "attributes": 27, "depth": 20, "by": 15}, "Objects", "objects", 320)
+            table = make_table({"#": 9, "object": 29, "attributes": 26, "depth": 18, "id": 18}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
                 label="Attributes", info="comma-separated: red, ceramic", max_length=200, elem_id="object-attributes"
@@ -108,14 +110,14 @@ def draw(look: Look) -> list[Any]:
         {"id": o.id, "label": o.label, "x0": o.box.x0, "y0": o.box.y0, "x1": o.box.x1, "y1": o.box.y1} for o in s.objects
     ]
     value = {"rev": len(s.events), "key": s.id, "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
-    rows = [[str(k), o.label, ", ".join(o.attributes), depth_words(s, o), o.origin] for k, o in enumerate(s.objects, 1)]
+    rows = [[str(k), o.label, ", ".join(o.attributes), depth_words(s, o), o.id] for k, o in enumerate(s.objects, 1)]
     chosen = next((o for o in s.objects if o.id == look.selected), None)
     form = (
         [chosen.label, ", ".join(chosen.attributes), ", ".join(f"{v:.0f}" for v in chosen.box.xyxy)]
         if chosen
         else ["", "", ""]
     )
-    return [gr.update(value=value, selected=look.selected or ""), rows, *form]
+    return [gr.update(value=value, selected=look.selected, labels=LABELS), rows, *form]
 
 
 def depth_words(s: Any, o: Any) -> str:
@@ -198,8 +200,7 @@ def _picked(look: Look, evt: gr.EventData) -> Done:
 
 def _row_picked(look: Look, evt: gr.SelectData) -> Done:
     s = _need(look)
-    row = int(evt.row_value[0]) - 1
-    return Done(selected=s.objects[row].id if 0 <= row < len(s.objects) else "")
+    return Done(selected=str(evt.row_value[-1]) if evt.row_value[-1] in s.graph else "")
 
 
 def _box_of(text: str) -> list[float] | None:

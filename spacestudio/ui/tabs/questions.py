@@ -16,10 +16,10 @@ from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
-EMPTY = "Choose a question in the table."
+QUESTION = "Choose a question in the table."
 
 
 def questions_tab(frame: Frame) -> None:
@@ -52,42 +52,22 @@ def questions_tab(frame: Frame) -> None:
                 accept = gr.Button("Accept", elem_id="qa-accept", min_width=70)
                 reject = gr.Button("Reject", elem_id="qa-reject", min_width=70)
                 flag = gr.Button("Flag", elem_id="qa-flag", min_width=70)
-            facts = gr.Markdown(EMPTY, elem_id="qa-facts")
+            facts = gr.Markdown(QUESTION, elem_id="qa-facts")
             picture = gr.Image(
                 label="The objects it speaks of", elem_id="qa-picture", interactive=False, format="png", buttons=[]
             )
     keys = gr.State([])
     key = gr.State("")
     count = gr.Markdown(elem_id="qa-count")
-    outputs = [table, keys, count]
-    frame.add(View("questions", outputs, lambda look: draw(look, "", "", "", "")))
     filters: list[Any] = [family, status, mark, text]
-
-    def redraw(visitor: Any, sample_id: Any, *chosen: str) -> list[Any]:
-        return draw(Look(frame.studio, visitor, must_open(frame.studio, visitor, sample_id), ""), *chosen)
-
-    for control in filters:
-        control.change(
-            shown(redraw),
-            [frame.visitor, frame.sample, *filters],
-            outputs,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+    parts = [question, answer, facts, picture, key]
+    frame.add(View("questions", [table, keys, count, *parts], draw, [*filters, key]))
+    frame.redraw(filters)
 
     def pick(visitor: Any, sample_id: Any, rows: list[str], evt: gr.SelectData) -> list[Any]:
         return form(must_open(frame.studio, visitor, sample_id), rows[int(evt.row_value[0]) - 1])
 
-    parts = [question, answer, facts, picture, key]
-    table.select(
-        shown(pick),
-        [frame.visitor, frame.sample, keys],
-        parts,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    table.select(shown(pick), [frame.visitor, frame.sample, keys], parts, show_progress="hidden", api_visibility="private")
     frame.on(save.click, _save, [key, question, answer, fix])
     for button, verdict in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
         frame.on(button.click, _judge(verdict), [key])
@@ -107,11 +87,12 @@ def chosen_questions(s: Sample, family: str, status: str, mark: str, text: str) 
     ]
 
 
-def draw(look: Look, family: str, status: str, mark: str, text: str) -> list[Any]:
-    """The table of questions."""
+def draw(look: Look, family: str, status: str, mark: str, text: str, key: str) -> list[Any]:
+    """The table of questions, and the chosen one while it is still asked."""
     s = look.sample
+    blank = ["", gr.update(choices=[], value=None), QUESTION, None, ""]
     if s is None:
-        return [[], [], "Nothing to ask yet. **Open a picture** in the Image tab and name two objects."]
+        return [[], [], EMPTY, *blank]
     pairs = chosen_questions(s, family, status, mark, text)
     rows = [[str(k), p.question, p.answer, p.family, p.status, _marks(p)] for k, p in enumerate(pairs, 1)]
     accepted = sum(p.status == "accepted" for p in s.qa)
@@ -120,7 +101,8 @@ def draw(look: Look, family: str, status: str, mark: str, text: str) -> list[Any
         words = (
             "No question yet: name two objects in the Image tab. Proposed regions are not asked about until they are named."
         )
-    return [rows, [p.key for p in pairs], words]
+    chosen = form(s, key) if any(p.key == key for p in s.qa) else blank
+    return [rows, [p.key for p in pairs], words, *chosen]
 
 
 def _marks(p: QAPair) -> str:

@@ -16,9 +16,12 @@ from spacestudio.services import judge
 from spacestudio.services.arrange import prompts_of, unique_names
 from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
-from spacestudio.ui.session import plain
+from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
+from spacestudio.ui.session import plain, shown
 from spacestudio.ui.tabs.graph import PREDICATES
+from spacestudio.ui.tabs.image import LABELS
+
+HINT = "Where things go in the new picture. Drag to move; draw a box to add an object."
 
 
 def regenerate_tab(frame: Frame) -> None:
@@ -32,7 +35,7 @@ def regenerate_tab(frame: Frame) -> None:
             canvas = BoxEditor(
                 None,
                 elem_id="layout",
-                mode_hint="Where things go in the new picture. Drag to move; draw a box to add an object.",
+                mode_hint=HINT,
             )
             problem = gr.Markdown(elem_id="problem", elem_classes="clash")
         with gr.Column(scale=2, min_width=320):
@@ -68,8 +71,18 @@ def regenerate_tab(frame: Frame) -> None:
             verdicts = make_table({"asked": 32, "verdict": 18, "why": 50}, "Verdicts in the new picture", "verdicts")
             which = gr.Dropdown([], label="Candidate", elem_id="candidate")
             keep = gr.Button("Keep this one as a new sample", elem_id="keep", variant="primary")
-    outputs = [canvas, problem, subject, object_, order, prompt, negative, wanted, slider, verdicts, which]
-    frame.add(View("regenerate", outputs, draw))
+    known = gr.State([])
+    wishes = gr.State([])
+    outputs = [
+        canvas, problem, subject, object_, label, order, prompt, negative, wanted, wishes, slider, verdicts, which, known
+    ]  # fmt: skip
+    frame.add(View("regenerate", outputs, draw, [subject, object_, which, known]))
+    frame.redraw([which])
+
+    def fill(rows: list[list[str]], evt: gr.SelectData) -> list[str]:
+        return rows[evt.index[0]]
+
+    wanted.select(shown(fill), [wishes], [subject, predicate, object_], show_progress="hidden", api_visibility="private")
     frame.on(canvas.edit, _edited, event_data=True, trigger_mode="multiple")
     frame.on(canvas.pick, lambda look, evt: Done(selected=BoxEditor.read_pick(evt) or ""), event_data=True)
     frame.on(ask.click, _ask, [subject, predicate, object_])
@@ -81,51 +94,39 @@ def regenerate_tab(frame: Frame) -> None:
     frame.on(set_prompt.click, _prompt, [prompt, negative])
     frame.on(make.click, _make, [engine, seed], slow=True)
     frame.on(keep.click, _keep, [which])
-    frame.on(which.input, lambda look, chosen: None, [which])
 
 
-def draw(look: Look) -> list[Any]:
-    """The layout, the wishes, and the newest candidate."""
+def draw(look: Look, subject: str | None, object_: str | None, which: str | None, known: list[str]) -> list[Any]:
+    """The layout, the wishes, and the chosen candidate: a new one as soon as it is made."""
     s = look.sample
+    none = gr.update(choices=[], value=None)
     if s is None:
-        return [
-            None,
-            "",
-            gr.update(choices=[]),
-            gr.update(choices=[]),
-            "",
-            "",
-            "",
-            [],
-            None,
-            [],
-            gr.update(choices=[], value=None),
-        ]
-    target = s.target if fold(s.events).wants else s.graph
-    assert target is not None
+        return [None, EMPTY, none, none, "", "", "", "", [], [], None, [], none, []]
+    target = s.target if fold(s.events).wants and s.target is not None else s.graph
     names = unique_names(target)
     choices = [(names[o.id], o.id) for o in target.objects]
     prompts = prompts_of(target)
     if s.layout is not None:
         prompts = {"prompt": s.layout.prompt, "negative_prompt": s.layout.negative_prompt}
-    candidates = look.studio.candidates(look.visitor, s.id)
-    newest = candidates[-1] if candidates else None
-    slider = (s.image, newest.sample.image) if newest and newest.sample.image.shape == s.image.shape else None
-    order = s.layout.order if s.layout else _order_now(s)
+    candidates = {c.id: c for c in look.studio.candidates(look.visitor, s.id)}
+    fresh = [i for i in candidates if i not in known]
+    chosen = candidates.get(fresh[-1] if fresh else which or "") or next(reversed(candidates.values()), None)
+    slider = (s.image, chosen.sample.image) if chosen and chosen.sample.image.shape == s.image.shape else None
     return [
-        gr.update(value=_canvas(s), selected=look.selected or ""),
-        plain(s.problem) and f"⚠ {plain(s.problem)}",
-        gr.update(choices=choices),
-        gr.update(choices=choices),
-        ", ".join(order),
+        gr.update(value=_canvas(s), selected=look.selected, mode_hint=HINT, labels=LABELS),
+        f"⚠ {plain(s.problem)}" if s.problem else "",
+        gr.update(choices=choices, value=subject if subject in names else None),
+        gr.update(choices=choices, value=object_ if object_ in names else None),
+        "",
+        ", ".join(s.layout.order if s.layout else _order_now(s)),
         prompts["prompt"],
         prompts["negative_prompt"],
         _rows(s.verdicts, names),
+        [list(r.triple) for r in s.verdicts],
         slider,
-        _rows(newest.sample.verdicts, names) if newest else [],
-        gr.update(
-            choices=[(f"Candidate {k}", c.id) for k, c in enumerate(candidates, 1)], value=newest.id if newest else None
-        ),
+        _rows(chosen.sample.verdicts, names) if chosen else [],
+        gr.update(choices=[(f"Candidate {k}", i) for k, i in enumerate(candidates, 1)], value=chosen.id if chosen else None),
+        list(candidates),
     ]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
+import numpy as np
 
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.sample import Sample
@@ -17,8 +19,8 @@ from spacestudio.relations.words import statement
 from spacestudio.services import judge
 from spacestudio.services.payloads import camera_payload
 from spacestudio.ui.components.table import table as make_table
-from spacestudio.ui.frame import Done, Frame, Look, View
-from spacestudio.ui.session import must_open, opened, shown, visitor_of
+from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
+from spacestudio.ui.session import must_open, shown
 
 ColorBy = Literal["photo", "layer", "object"]
 COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
@@ -32,14 +34,9 @@ def space_tab(frame: Frame) -> None:
         with gr.Column(scale=1, min_width=260):
             color = gr.Radio(COLORS, value="photo", label="Colour by", elem_id="cloud-color")
             facts = gr.Markdown(elem_id="cloud-facts")
-            fov = gr.Number(label="Horizontal field of view (degrees)", minimum=1, maximum=179, elem_id="fov")
+            fov = gr.Number(label="Horizontal field of view (degrees)", elem_id="fov")
             set_fov = gr.Button("Use this field of view", elem_id="set-fov")
-            height = gr.Number(
-                label="Real height of the selected object (m)",
-                minimum=0,
-                elem_id="known-height",
-                info="Makes lengths metric",
-            )
+            height = gr.Number(label="Real height (m)", elem_id="known-height", info="Makes lengths metric")
             set_height = gr.Button("Use this length", elem_id="set-height")
             view = gr.Radio(
                 [("the left", "left"), ("the back", "back"), ("the right", "right")],
@@ -53,33 +50,19 @@ def space_tab(frame: Frame) -> None:
         load = gr.Button("Open the full cloud", elem_id="full-cloud-open")
         model = gr.Model3D(label="Full cloud", elem_id="full-cloud", height=420, clear_color=(0.1, 0.1, 0.12, 1.0))
         file = gr.File(label="cloud.ply", interactive=False, elem_id="full-cloud-file", height=60)
-    frame.add(View("space", [plot, facts, fov, seen, model, file], lambda look: draw(look, "photo", "left")))
-    for source in (color.change, view.change):
-        source(
-            _redraw(frame),
-            [frame.visitor, frame.sample, frame.selected, color, view],
-            [plot, facts, fov, seen, model, file],
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+    frame.add(View("space", [plot, facts, fov, height, seen, model, file], draw, [color, view]))
+    frame.redraw([color, view])
     load.click(_full(frame), [frame.visitor, frame.sample], [model, file], api_visibility="private", concurrency_id="work")
     frame.on([set_fov.click, fov.submit], _set_fov, [fov])
     frame.on([set_height.click, height.submit], _set_height, [height])
-
-
-def _redraw(frame: Frame) -> Any:
-    def run(visitor: Any, sample_id: Any, selected: str, color: ColorBy, view: str) -> list[Any]:
-        return draw(Look(frame.studio, visitor_of(visitor), opened(frame.studio, visitor, sample_id), selected), color, view)
-
-    return shown(run)
 
 
 def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     """Cloud, its facts, and the relations as seen from a viewpoint."""
     s = look.sample
     if s is None or s.cloud is None:
-        return [None, "No depth, no cloud." if s else "", None, [], None, None]
+        why = "This sample has no depth, so it has no cloud. Give it a depth file in the Image tab." if s else EMPTY
+        return [None, why, None, None, [], None, None]
     figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers)
     names = {o.id: o.name for o in s.objects}
     rows = [
@@ -87,7 +70,10 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
         for r in s.views.get(view, ())
         if r.subject < r.object and (not look.selected or look.selected in (r.subject, r.object))
     ]
-    return [figure, _facts(s), round(s.camera.fov_deg, 1) if s.camera else None, rows[:200], None, None]
+    name = names.get(look.selected)
+    label = f"Real height of “{name}” (m)" if name else "Real height (m): select an object in the Image tab first"
+    fov = round(s.camera.fov_deg, 1) if s.camera else None
+    return [figure, _facts(s), fov, gr.update(label=label, value=None, interactive=bool(name)), rows[:200], None, None]
 
 
 def _facts(s: Sample) -> str:
@@ -109,15 +95,17 @@ def _full(frame: Frame) -> Any:
             raise InputError("This sample has no cloud", next_step="Give it a depth map first")
         path = Path(tempfile.mkdtemp(prefix="cloud-")) / f"{s.id}.ply"
         write_ply(s.cloud, path)
-        return str(path), str(path)
+        upright = path.with_name(f"{s.id}-view.ply")  # the viewer has y up and looks along -z
+        write_ply(replace(s.cloud, points_camera=s.cloud.points_camera * np.array([1, -1, -1], np.float32)), upright)
+        return str(upright), str(path)
 
     return shown(run)
 
 
 def _set_fov(look: Look, fov: float | None) -> Done:
     s = look.sample
-    if s is None or not fov:
-        raise InputError("No field of view was given", "degrees between 1 and 179")
+    if s is None or not fov or not 1 <= fov <= 179:
+        raise InputError(f"A field of view of {fov}", "degrees between 1 and 179")
     camera = Camera.from_fov(s.width, s.height, float(fov))
     look.studio.act(look.visitor, s.id, lambda _: [("camera", {"camera": camera_payload(camera)})])
     return Done(note=f"The camera now sees {fov:g}° across.")
