@@ -287,3 +287,41 @@ def test_bad_files_get_one_clear_line(page: Any, served: tuple[str, Studio], tmp
     assert "broken.png" in text
     assert "Traceback" not in text
     status_has(page, "Nothing is open yet")
+
+
+def test_messages_arrows_and_reload(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    page.set_default_timeout(30_000)
+    page.goto(url, wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-kitchen")
+    status_has(page, "picture: compositor")
+
+    # a mistake is said on screen, and nothing changes
+    page.locator("#object-box textarea, #object-box input").first.fill("a,b")
+    page.click("#object-apply")
+    page.locator("[data-testid=toast-body]", has_text="No object is selected").first.wait_for()
+
+    # an arrow drawn with the keyboard corrects the graph, and the person sees what followed
+    owner, sample = visitor_sample(studio, page.locator("#samples input").input_value())
+    open_tab(page, "Graph")
+    wait_rows(page, "relations", "n > 4")
+    page.locator("#graph [data-node]").first.click(force=True)
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('#graph select option').length > 10")
+    page.locator("#graph select").first.select_option("above")
+    page.keyboard.press("Enter")
+    shows(page, "relations", "person")
+    corrected = [r for r in studio.open(owner, sample.id).graph if r.origin == "person"]
+    assert {r.predicate for r in corrected} <= {"above", "below"}
+    assert len(corrected) == 2
+
+    # undo by button; a reload opens the same sample and tab
+    page.click("#undo")
+    page.wait_for_function("() => !document.getElementById('relations').innerText.includes('corrected')")
+    page.reload(wait_until="domcontentloaded")
+    status_has(page, "picture: compositor")
+    page.wait_for_function("() => document.querySelector('[role=tab][aria-selected=true]')?.innerText === 'Graph'")
+    assert not [r for r in studio.open(owner, sample.id).graph if r.origin == "person"]
