@@ -7,13 +7,17 @@ Exit status: 0 done, 1 the input was wrong or part of the work failed, 2 wrong u
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from spacestudio.errors import SpaceStudioError
+from spacestudio.errors import InputError, SpaceStudioError
+
+if TYPE_CHECKING:
+    from spacestudio.services.batch import Report
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
@@ -53,9 +57,16 @@ def answer(value: dict[str, Any], as_json: bool, lines: list[str]) -> None:
             print(line)
 
 
-def _report(report: Any, as_json: bool) -> None:
+def _report(report: Report, as_json: bool) -> None:
+    from spacestudio.qa.words import label_of
+
     lines = [f"{s.id}: {len(s.objects)} objects, {len(s.qa)} questions -> {folder}" for s, folder in report.samples]
     answer(report.to_json(), as_json, lines)
+    for sample, _ in report.samples if not as_json else ():
+        for warning in sample.warnings:
+            tell(f"{sample.id}: warning {warning}")
+        if sample.objects and not sample.qa and not any(label_of(o.label) for o in sample.objects):
+            tell(f"{sample.id}: no question, because its {len(sample.objects)} regions have no names yet")
     for item, error in report.failed:
         print(f"{item}: {error}", file=sys.stderr)
     if report.failed:
@@ -68,9 +79,13 @@ def analyze(
     out: Out,
     depth: Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")] = "cues",
     depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
-    depth_scale: Annotated[float | None, typer.Option(help="Raw units per metre of an integer depth file.")] = None,
+    depth_scale: Annotated[
+        float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
+    ] = None,
     camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
-    poses: Annotated[str, typer.Option(help="File with one camera-to-world pose per picture.")] = "",
+    poses: Annotated[
+        str, typer.Option(help="File with one camera-to-world pose per picture, or folder of files matched by name.")
+    ] = "",
     objects: Annotated[str, typer.Option(help="Object engine, or COCO file.")] = "proposals",
     labels: Annotated[str, typer.Option(help="What to look for, comma-separated.")] = "",
     masks: Annotated[str, typer.Option(help="Mask engine.")] = "grabcut",
@@ -79,6 +94,8 @@ def analyze(
     """Pictures to sample folders: depth, objects, layers, cloud, graph, questions."""
     from spacestudio.services.batch import Options, analyze
 
+    if depth_scale is not None and not 0 < depth_scale < math.inf:
+        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
     if depth_kind not in ("", "metric", "relative", "disparity"):
         raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
     wanted = tuple(part.strip() for part in labels.split(",") if part.strip())
@@ -97,12 +114,12 @@ def synthesize(
     candidates: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures made per scene; the best verified one is kept.")
     ] = 1,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Spatial knowledge graphs to pictures and sample folders."""
     from spacestudio.services.batch import synthesize_scenes
-    from spacestudio.services.graphs import graphs_in
+    from spacestudio.services.graphs import doubts, graphs_in
 
     if (scenes > 0) == (graph is not None):
         raise typer.BadParameter("give either --scenes N or --graph FILE", param_hint="--scenes")
@@ -114,6 +131,9 @@ def synthesize(
         for warning in warnings:
             tell(warning)
         graphs = [(f"{graph.name} graph {g.index}", g.graph, g.problem) for g in read]
+        for name, asked, _ in graphs:
+            for doubt in doubts(asked) if asked is not None else ():
+                tell(f"{name}: warning {doubt}")
     _report(synthesize_scenes(graphs, scenes, out, seed, language, image, candidates, tell), as_json)
 
 
@@ -123,17 +143,24 @@ def check_graph(
     as_json: Json = False,
 ) -> None:
     """Can each graph's relations hold together? Exit status 1 when one can't."""
-    from spacestudio.services.graphs import checked, graphs_in
+    from spacestudio.services.graphs import checked, doubts, graphs_in
 
     read, warnings = graphs_in(file)
     for warning in warnings:
         tell(warning)
     results = [checked(g) for g in read]
-    rows = [{"index": r.index, "consistent": r.consistent, "conflict": r.conflict} for r in results if not r.problem]
+    rows = [
+        {"index": r.index, "consistent": r.consistent, "conflict": r.conflict}
+        | ({"problem": r.problem} if r.problem else {})
+        for r in results
+    ]
     answer({"graphs": rows}, as_json, [f"graph {r.index}: {r.words}" for r in results if not r.problem])
-    for r in results:
-        if r.problem:
+    for row, r in zip(read, results, strict=True):
+        if row.graph is None:
             tell(f"graph {r.index}: {r.problem}")
+        else:
+            for doubt in doubts(row.graph):
+                tell(f"graph {r.index}: warning {doubt}")
     if not all(r.consistent for r in results):
         sys.exit(1)
 
@@ -150,7 +177,11 @@ def export(
     from spacestudio.services.publish import publish
 
     read, problems = read_samples(samples)
-    written = publish(read, format_name, out) if read or not problems else []
+    if not read and not problems:
+        raise InputError(
+            f"No sample folder in {samples}", "folders with a sample.json, as analyze and synthesize write them"
+        )
+    written = publish(read, format_name, out) if read else []
     value = {"format": format_name, "samples": len(read), "files": [str(path) for path in written], "failed": problems}
     answer(value, as_json, [f"{len(read)} samples -> {out}"])
     for problem in problems:
@@ -186,7 +217,9 @@ def engines(as_json: Json = False) -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="Port; the first free one from 7860 when left out.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port; the first free one from 7860 when left out.")
+    ] = None,
     samples: Annotated[Path | None, typer.Option(help="Folder of sample folders that each visitor starts with.")] = None,
 ) -> None:
     """Start the studio."""
@@ -200,4 +233,8 @@ def serve(
     if samples is not None:
         for problem in studio.offer(samples):
             tell(problem)
-    build(studio).launch(**launch_options(studio, server_name=host, server_port=port))
+    blocks = build(studio)
+    try:
+        blocks.launch(**launch_options(studio, server_name=host, server_port=port))
+    except OSError as error:
+        fail(f"The studio can't listen on {host}, port {port or 'from 7860'} ({error}).")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,11 @@ def test_one_bad_picture_does_not_take_the_others(bike: tuple[Path, Path], tmp_p
         (("check-graph", "no-such-file.json"), 1),
         (("export", "--samples", "no-such-folder", "--format", "llava", "--out", "o"), 1),
         (("no-such-command",), 2),
+        (("synthesize", "--scenes", "1", "--seed", "-1", "--out", "o"), 2),
+        (("analyze", "x.png", "--depth-scale", "0", "--out", "o"), 2),
+        (("analyze", "x.png", "--camera", "1,2,3", "--out", "o"), 1),
+        (("analyze", "x.png", "--out", "/proc/x"), 1),
+        (("synthesize", "--scenes", "2", "--out", "/proc/x"), 1),
     ],
 )
 def test_mistakes_get_a_line_and_a_status(args: tuple[str, ...], status: int, tmp_path: Path) -> None:
@@ -148,8 +155,24 @@ def test_check_graph_names_an_irreducible_clash_as_the_file_says_it(tmp_path: Pa
     rows = loaded(done)["graphs"]
     assert [r["consistent"] for r in rows] == [False, True]
     assert sorted(map(tuple, rows[0]["conflict"])) == sorted(map(tuple, graphs[0]["objects_kg"]))  # type: ignore[arg-type]
-    path.write_text(json.dumps(graphs[1:]))
-    assert run("check-graph", path).returncode == 0
+    odd = {
+        "chosen_objects": ["cup", "car"],
+        "objects_kg": [["0", "left of", "1"], [0, "chasing", 1]],
+        "negative_objects": "car",
+    }
+    path.write_text(json.dumps([graphs[1], odd]))
+    done = run("check-graph", path, "--json")
+    assert done.returncode == 0
+    assert done.stderr.count("graph 1: warning ") == 2
+    assert "must not appear" in done.stderr
+    assert "not checked: cup is chasing car" in done.stderr
+    drawn = run("synthesize", "--graph", path, "--out", tmp_path / "drawn")
+    assert drawn.stderr.count("skg.json graph 1: warning ") == 2
+    path.write_text(json.dumps([7, graphs[1]]))
+    bad, good = loaded(run("check-graph", path, "--json"))["graphs"]
+    assert (bad["index"], bad["consistent"], bad["conflict"]) == (0, False, [])
+    assert "can't be read" in bad["problem"]
+    assert good == {"index": 1, "consistent": True, "conflict": []}
 
 
 def test_every_format_exports_and_folders_come_back(tmp_path: Path) -> None:
@@ -170,6 +193,71 @@ def test_every_format_exports_and_folders_come_back(tmp_path: Path) -> None:
     assert digest(tmp_path / "folders") == digest(samples)
 
 
+def test_an_export_that_can_not_be_is_one_line(tmp_path: Path) -> None:
+    done = run("export", "--samples", tmp_path, "--format", "llava", "--out", tmp_path / "o")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"No sample folder in {tmp_path}" in done.stderr
+    samples = tmp_path / "samples"
+    run("synthesize", "--scenes", "1", "--out", samples)
+    for out in ("/proc/x", "/proc/x.zip", "/proc/x/y.zip"):
+        done = run("export", "--samples", samples, "--format", "llava", "--out", out)
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("serve", "--port", str(taken.getsockname()[1]), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "can't listen" in done.stderr
+
+
+def test_warnings_are_shown_without_json(bike: tuple[Path, Path], tmp_path: Path) -> None:
+    done = run("analyze", bike[0], "--depth", "none", "--out", tmp_path / "o")
+    assert done.returncode == 0
+    assert "no question, because its" in done.stderr
+    camera = tmp_path / "camera.json"
+    camera.write_text(json.dumps({"fx": 500, "fy": 500, "cx": 100, "cy": 100}))
+    done = run("analyze", bike[0], "--depth", "none", "--camera", camera, "--out", tmp_path / "o")
+    assert ": warning The principal point" in done.stderr
+
+
+def test_a_stated_depth_scale_is_for_integers_only(bike: tuple[Path, Path], tmp_path: Path) -> None:
+    camera = tmp_path / "camera.json"
+    camera.write_text(json.dumps({"fx": 500, "fy": 500, "cx": 370, "cy": 250, "depth_scale": 1000}))
+    np.save(tmp_path / "depth.npy", np.full((500, 741), 2.0, np.float32))
+    args = ("--objects", "none", "--camera", camera, "--out", tmp_path / "o", "--json")
+    done = run("analyze", bike[0], "--depth", tmp_path / "depth.npy", *args)
+    record = json.loads((Path(loaded(done)["samples"][0]["folder"]) / "sample.json").read_text())
+    assert record["depth"]["p99"] == pytest.approx(2)
+
+
+def test_what_was_asked_and_is_not_shown_is_said_after_three_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spacestudio.services import batch
+
+    seeds: list[int] = []
+
+    def failing(graph: Any, run: Any, seed: int, image: str, candidate: int) -> Any:
+        seeds.append(candidate)
+        made = scene(graph, run, seed, image, candidate)
+        first = made.verdicts[0]
+        return made.but(verdicts=(replace(first, verdict="true" if candidate == good else "false"), *made.verdicts[1:]))
+
+    scene, good = batch._scene, 9
+    monkeypatch.setattr(batch, "_scene", failing)
+    ((sample, folder),) = batch.synthesize_scenes(None, 1, tmp_path).samples
+    assert seeds == [0, 1, 2]
+    assert any(w.startswith("asked, but not shown: ") for w in sample.warnings)
+    assert any("asked, but not shown" in w for w in json.loads((folder / "sample.json").read_text())["warnings"])
+    seeds.clear()
+    good = 1
+    ((sample, _),) = batch.synthesize_scenes(None, 1, tmp_path).samples
+    assert seeds == [0, 1]
+    assert not any("not shown" in w for w in sample.warnings)
+
+
 def test_engines_tells_what_can_run(tmp_path: Path) -> None:
     rows = loaded(run("engines", "--json"))["engines"]
     assert {r["stage"] for r in rows} == {"depth", "objects", "masks", "image", "scene"}
@@ -179,9 +267,9 @@ def test_engines_tells_what_can_run(tmp_path: Path) -> None:
 RGBD = [
     ("redwood", "color", "depth", ("--camera", "camera_primesense.json", "--poses", "trajectory.log"), 2),
     ("slambook_ch5", "color", "depth", ("--camera", "intrinsics.json", "--poses", "pose.txt"), 2),
-    ("seven_scenes", ".", ".", ("--camera", "camera-intrinsics.txt"), 3),
+    ("seven_scenes", ".", ".", ("--camera", "camera-intrinsics.txt", "--poses", "."), 3),
     ("nyu", "rgb_00000.jpg", "sync_depth_00000.png", ("--camera", "test_annotations.json"), 1),
-    ("kitti", "rgb_0000000050.png", "depth_0000000050.png", ("--depth-scale", "256"), 1),
+    ("kitti", "rgb_0000000050.png", "depth_0000000050.png", ("--camera", "test_annotations.json"), 1),
     ("other_formats", "TUM_color.png", "TUM_depth.png", ("--depth-scale", "5000", "--camera", "525,525,319.5,239.5"), 1),
 ]
 
@@ -192,9 +280,8 @@ def test_analyze_runs_clean_on_every_rgbd_frame(
     folder: str, images: str, depth: str, more: tuple[str, ...], count: int, tmp_path: Path
 ) -> None:
     base = DATA / "rgbd" / folder
-    items = sorted(base.glob("*.color.jpg")) if images == "." else [base / images]
     extra = [str(base / m) if (base / m).exists() else m for m in more]
-    done = run("analyze", *items, "--depth", base / depth, *extra, "--out", tmp_path, "--json")
+    done = run("analyze", base / images, "--depth", base / depth, *extra, "--out", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     samples = loaded(done)["samples"]
     assert len(samples) == count
@@ -203,6 +290,12 @@ def test_analyze_runs_clean_on_every_rgbd_frame(
         assert record["depth"]["kind"] == "metric"
         assert 0.2 < record["depth"]["p1"] < record["depth"]["p99"] < 100
         assert sample["engines"]["depth"] == "file"
+        assert ("--poses" in more) == ("pose" in sample["engines"])
+        assert (folder in ("kitti", "nyu", "slambook_ch5")) == any(
+            "raw units per metre, as" in w for w in sample["warnings"]
+        )
+    poses = [run["settings"]["T_world_camera"] for run in record["provenance"] if run["stage"] == "pose"]
+    assert folder != "seven_scenes" or np.allclose(poses[0], np.loadtxt(base / "frame-000200.pose.txt"), atol=1e-4)
 
 
 @needs_data

@@ -44,6 +44,7 @@ class State:
         camera: fx, fy, cx, cy, source as set by the person, else None.
         scale: metres per depth unit from a known length, else None.
         objects: id -> {id, label, attributes, box_xyxy_px, mask, origin, score}, in order of appearance.
+        unlisted: labels known to be in the picture though no object stands for them (crowds, unreadable rows).
         pins: (subject, object, family, frame) -> payload of the correction.
         cuts: farness values between layers set by the person, else None.
         wants: what a new picture should show, see `Wants`.
@@ -58,6 +59,7 @@ class State:
     camera: Payload | None = None
     scale: float | None = None
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)
     pins: dict[tuple[str, str, str, str], Payload] = field(default_factory=dict)
     cuts: list[float] | None = None
     wants: Wants = field(default_factory=lambda: Wants())
@@ -92,6 +94,7 @@ class Wants:
 
 def _created(state: State, p: Payload) -> None:
     state.created, state.name = p, p["name"]
+    state.unlisted = list(p.get("unlisted", ()))
 
 
 def _rename(state: State, p: Payload) -> None:
@@ -121,6 +124,7 @@ def _scale(state: State, p: Payload) -> None:
 def _objects_add(state: State, p: Payload) -> None:
     for item in p["objects"]:
         state.objects[item["id"]] = dict(item)
+    state.unlisted += p.get("unlisted", ())
     if "run" in p:
         state.runs["objects"] = p["run"]
     if "mask_run" in p:

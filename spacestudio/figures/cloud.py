@@ -13,7 +13,7 @@ from PIL import Image
 from spacestudio.domain.cloud import PointCloud
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Layer
-from spacestudio.figures.style import ink_on, layer_colors, layout, look, object_colors, scale, short
+from spacestudio.figures.style import CLEAR, NEUTRAL, ink_on, layer_colors, layout, look, object_colors, scale, short
 
 ColorBy = Literal["photo", "layer", "object"]
 BUDGET = 30_000
@@ -72,7 +72,9 @@ def cloud_figure(
                 data.append(_box(corners, own[i], name, f"o{i}"))
                 labels.append(_label(corners, own[i], name))
     title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units, not metres'}"
-    legend = {"itemsizing": "constant", "x": 0.99, "xanchor": "right", "y": 0.98, "bgcolor": look(dark).paper}
+    legend = {
+        "orientation": "h", "itemsizing": "constant", "x": 0, "y": 0, "yanchor": "top", "maxheight": 0.25, "bgcolor": CLEAR,
+    }  # fmt: skip
     margin = {"l": 0, "r": 0, "t": 30, "b": 0}
     scene = _scene(shown, unit, dark) | {"annotations": labels}
     return go.Figure(data, layout(dark, title, scene=scene, legend=legend, margin=margin, showlegend=bool(objects)))
@@ -159,10 +161,11 @@ def _scene(shown: PointCloud, unit: str, dark: bool) -> dict[str, Any]:
     eye = (np.array([0, -BACK * away, 0]) - (low + high) / 2) / unit_length
     aim = (np.array([0, away, 0]) - (low + high) / 2) / unit_length
     pane = {"gridcolor": style.faint, "zeroline": False, "showbackground": False, "nticks": 5, "showspikes": False}
+    pane["color"] = NEUTRAL
     words = ("right", "forward", "up")
     axes = {
         f"{a}axis": pane | {"title": {"text": f"{w}, {unit}"}, "range": [float(low[k]), float(low[k] + span[k])]}
         for k, (a, w) in enumerate(zip("xyz", words, strict=True))
     }
     camera = {name: dict(zip("xyz", at.tolist(), strict=True)) for name, at in (("eye", eye), ("center", aim))}
-    return axes | {"aspectmode": "data", "camera": camera, "dragmode": "turntable", "uirevision": "keep"}
+    return axes | {"bgcolor": CLEAR, "aspectmode": "data", "camera": camera, "dragmode": "turntable", "uirevision": "keep"}

@@ -13,7 +13,7 @@ from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Layer
 from spacestudio.figures.depth import axis_title, reading, to_reading
-from spacestudio.figures.style import ink_on, layer_colors, layout, look, plain, rgb, short
+from spacestudio.figures.style import NEUTRAL, ink_on, layer_colors, layout, look, plain, rgb, short
 from spacestudio.geometry.layering import layer_map
 
 TINT = 0.55
@@ -97,7 +97,7 @@ def layer_strip(layers: Sequence[Layer], objects: Sequence[SceneObject], depth: 
         ]
     )  # fmt: skip
     shapes = [_band(to_reading(depth, a.near), to_reading(depth, a.far), c) for a, c in zip(layers, colors, strict=True)]
-    shapes += [_cut(to_reading(depth, layer.near), style.ink) for layer in layers[1:]]
+    shapes += [_cut(to_reading(depth, layer.near), NEUTRAL) for layer in layers[1:]]
     words = [f"{layer.index}" for layer in layers]
     if len(words) > 1:
         words[0], words[-1] = f"layer {words[0]}, nearest", f"{words[-1]}, farthest"

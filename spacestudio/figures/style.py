@@ -27,9 +27,16 @@ NO_DEPTH: Rgb = (150, 150, 150)
 """Where nothing was measured."""
 
 
+CLEAR = "rgba(0,0,0,0)"
+"""What figures are drawn on: the page shows through, light or dark."""
+NEUTRAL = "#757575"
+"""Words inside the 3D canvas, where no stylesheet reaches: 4.5:1 on white and on black."""
+FAINT = "rgba(117,125,136,0.35)"
+
+
 @dataclass(frozen=True)
 class Look:
-    """Ink, paper and helper lines of a figure on a light or dark page."""
+    """Ink, hover labels' paper and helper lines of a figure on a light or dark page; assets/studio.css adapts the ink."""
 
     ink: str
     paper: str
@@ -37,8 +44,8 @@ class Look:
     gap: str
 
 
-LIGHT = Look("#1f2933", "#ffffff", "#d9dee4", "#b4bac2")
-DARK = Look("#e4e8ee", "#171a21", "#363c47", "#4a515d")
+LIGHT = Look("#1f2933", "#ffffff", FAINT, "#b4bac2")
+DARK = Look("#e4e8ee", "#171a21", FAINT, "#4a515d")
 
 
 def look(dark: bool) -> Look:
@@ -111,8 +118,8 @@ def layout(dark: bool, title: str = "", **changes: Any) -> dict[str, Any]:
     style = look(dark)
     common: dict[str, Any] = {
         "template": "none",
-        "paper_bgcolor": style.paper,
-        "plot_bgcolor": style.paper,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
         "font": {"color": style.ink, "size": 12, "family": "system-ui, sans-serif"},
         "title": {"text": title, "font": {"size": 13}, "x": 0.01, "xanchor": "left", "y": 0.985, "yanchor": "top"},
         "margin": {"l": 8, "r": 8, "t": 34, "b": 8},

@@ -133,7 +133,7 @@ def _relations(triples: list[Any], ids: list[str], notes: list[str]) -> list[Rel
         parts = [part.strip() for part in triple[1].split(",") if part.strip()]
         if not parts:
             notes.append(f"{_short(triple)} states no relation and was left out")
-        for part, predicate in ((part, predicate) for part in parts for predicate in parse_phrase(part)):
+        for part, predicate in [(said, known) for said in parts for known in parse_phrase(said)]:
             family = family_name(predicate)
             said = {"triple": list(triple), "phrase": triple[1], "part": part}
             key = subject, predicate, object_

@@ -123,15 +123,16 @@ class _Order:
 
 
 class _Found:
-    """The shortest conflicts so far, and the work that is left for finding more.
+    """The shortest conflicts so far, and the work that finding them took.
 
     Attributes:
         keep: how many are wanted.
-        steps: edges that may still be looked at; nothing is given up before one conflict is found.
+        work: edges looked at.
+        allowed: so many may be; nothing is given up before one conflict is found.
     """
 
-    def __init__(self, keep: int = 1, steps: int = sys.maxsize) -> None:
-        self.keep, self.steps = keep, steps
+    def __init__(self, keep: int = 1, allowed: int = sys.maxsize) -> None:
+        self.keep, self.work, self.allowed = keep, 0, allowed
         self._sets: set[frozenset[int]] = set()
         self._sizes: list[int] = []
 
@@ -147,7 +148,7 @@ class _Found:
 
     @property
     def spent(self) -> bool:
-        return self.steps < 0 and bool(self._sizes)
+        return self.work > self.allowed and bool(self._sizes)
 
     def shortest(self) -> list[frozenset[int]]:
         return sorted(self._sets, key=lambda members: (len(members), sorted(members)))[: self.keep]
@@ -169,7 +170,7 @@ def clashes(graph: SpatialGraph, negative: bool = True) -> tuple[tuple[Relation,
     effort = _Found(CANDIDATES, STEPS)
     found = {first: 0}
     for members in _shortest(rows, effort):
-        if len(found) == MAX_CLASHES or effort.steps < 0:
+        if len(found) == MAX_CLASHES or effort.spent:
             break
         found.setdefault(_minimal(members, rows, effort), len(found))
     relations = graph.relations
@@ -375,10 +376,10 @@ class _Sizes:
         self._following = wide.following(), tall.following()
 
     def why(self, a: int, ends: list[int], most: int, found: _Found) -> Iterator[tuple[int, bool, frozenset[int]]]:
-        """b, whether a is smaller than b or at most as large, and why: each as shortly as can be, of at most so many members."""
+        """b, whether a is smaller than b or at most as large, and why: as shortly as can be, in at most so many members."""
         ways = [_ways(following, 2 * a, most, found) for following in self._following]
         for b in ends:
-            found.steps -= 8
+            found.work += 8
             level = [
                 min((w[s][0], s) for s in (2 * b, 2 * b + 1) if s in w) if 2 * b in w or 2 * b + 1 in w else None
                 for w in ways
@@ -423,7 +424,7 @@ def _containment(rows: Iterable[_Row]) -> _Order:
 
 
 def _conflicts(rows: list[_Row], n: int, found: _Found) -> Iterator[frozenset[int]]:
-    """Sets of relation indices that can't hold together, at least one if there are any; `found` says which are of interest."""
+    """Sets of relation indices that can't hold together, one at least if there is any; `found` says which are wanted."""
     yield from _contradicted(rows)
     yield from _distances(rows, found)
     orders = _orders(rows)
@@ -438,12 +439,11 @@ def _conflicts(rows: list[_Row], n: int, found: _Found) -> Iterator[frozenset[in
 
 def _shortest(rows: list[_Row], found: _Found) -> list[frozenset[int]]:
     """The shortest conflicts of these relations; only the objects they name are looked at."""
-    places: dict[int, int] = {}
-    for row in rows:
-        for end in (row.a, row.b):
-            places.setdefault(end, len(places))
-    own = [row._replace(a=places[row.a], b=places[row.b]) for row in rows]
-    for members in _conflicts(own, len(places), found):
+    ends = sorted({row.a for row in rows} | {row.b for row in rows})
+    if ends and ends[-1] >= len(ends):
+        places = {end: place for place, end in enumerate(ends)}
+        rows = [_Row(r.number, r.predicate, places[r.a], places[r.b], r.frame, r.holds, r.measured) for r in rows]
+    for members in _conflicts(rows, len(ends), found):
         found.add(members)
     return found.shortest()
 
@@ -509,7 +509,7 @@ def _areas(rows: list[_Row], orders: Mapping[Axis, _Order], n: int, found: _Foun
         return
     area = orders[("image", "area")]
     table = area.weak | area.strict
-    own = np.array([pair for pair, members in table.items() if members & spoken]).reshape(-1, 2)
+    own = np.array([pair for pair, members in table.items() if members & spoken], np.intp).reshape(-1, 2)
     joins = np.zeros((n, n), bool)
     joins[np.ix_(own[:, 1], own[:, 0])] = True
     joins &= sizes.both
@@ -518,7 +518,7 @@ def _areas(rows: list[_Row], orders: Mapping[Axis, _Order], n: int, found: _Foun
     joins &= reach.T
     if not (((joins & sizes.strictly) | strict) & reach.T).any() or not joins.any():
         return
-    found.steps = min(found.steps, STEPS)
+    found.allowed = min(found.allowed, found.work + STEPS)
     for limit in (4, 16, 64, sys.maxsize):
         most = min(limit, found.most)
         firm, loose = dict(area.strict), dict(table)
@@ -558,7 +558,7 @@ def _topology(rows: list[_Row], n: int, found: _Found) -> Iterator[frozenset[int
         """Why p and q are separated, where so many members more are of interest."""
         for a, (far, *_) in around(p).items():
             beside, others = separated.get(a, {}), around(q)
-            found.steps -= min(len(beside), len(others))
+            found.work += min(len(beside), len(others))
             for b in beside if len(beside) < len(others) else others:
                 if b in beside and b in others and far + others[b][0] + more < found.most:
                     yield _chain(around(p), a) | _chain(others, b) | {beside[b]}
@@ -625,7 +625,7 @@ def _minimal(members: frozenset[int], rows: list[_Row], effort: _Found) -> froze
     while len(own) > 2:
         within = _Found()
         shortest = _shortest(own, within)[0]
-        effort.steps -= sys.maxsize - within.steps if within.steps > STEPS else STEPS - within.steps
+        effort.work += within.work
         if len(shortest) == len(own):
             break
         own = [row for row in own if row.number in shortest]
@@ -637,12 +637,12 @@ def _minimal(members: frozenset[int], rows: list[_Row], effort: _Found) -> froze
     return frozenset(row.number for row in own)
 
 
-def _approximate(rows: Iterable[_Row]) -> bool:
+def _approximate(rows: list[_Row]) -> bool:
     """Whether two chains may be needed that can share members, so that the shortest two need not be the fewest members."""
-    said = {(row.predicate, row.holds) for row in rows}
-    return ("at the same depth", False) in said or (
-        bool(said & {("smaller", True), ("smaller", False)}) and len({predicate for predicate, _ in said}) > 1
-    )
+    said = [row.predicate for row in rows]
+    if any(row.predicate == "at the same depth" and not row.holds for row in rows):
+        return True
+    return "smaller" in said and len(set(said)) > 1 and ("inside" in said or said.count("smaller") > 1)
 
 
 def _clash(rows: list[_Row]) -> bool:
@@ -748,7 +748,7 @@ def _ways(
                     levels.setdefault(total, []).append(b)
         cost += 1
     if found is not None:
-        found.steps -= steps
+        found.work += steps
     return ways
 
 

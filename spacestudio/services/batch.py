@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,23 +11,31 @@ from pathlib import Path
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
-from spacestudio.domain.graph import SpatialGraph
+from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
-from spacestudio.errors import InputError, SpaceStudioError
-from spacestudio.formats.cameras import read_poses
+from spacestudio.errors import InputError, LayoutError, SpaceStudioError
+from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated_depth_scale
 from spacestudio.formats.coco import CocoFile, read_coco
+from spacestudio.formats.door import reason
 from spacestudio.formats.folder import write_sample
 from spacestudio.formats.pictures import read_picture
+from spacestudio.relations.words import statement
+from spacestudio.services.arrange import unique_names
 from spacestudio.services.begin import Ready, Recipe, from_picture
 from spacestudio.services.derive import Deriver
 from spacestudio.services.imagine import imagine_scene, synthesize
-from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_depth, ready_from
+from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_file, ready_from
 from spacestudio.services.studio import now
 from spacestudio.store.blobs import MemoryBlobs
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
+INTEGER_DEPTH = {".png", ".pgm"}
+"""Depth files that a camera file's depth scale applies to; others may hold metres already."""
+POSE_FILES = {".txt", ".log"}
+MORE_TRIES = 2
+"""Pictures made again, when one was asked for and it does not show all relations."""
 
 
 @dataclass
@@ -59,9 +68,9 @@ class Options:
     Attributes:
         depth: engine name, or a depth file, or a folder of them matched by name.
         depth_kind: metric, relative or disparity.
-        depth_scale: raw units per metre.
+        depth_scale: raw units per metre; None for what the camera file states.
         camera: fx,fy,cx,cy or a file.
-        poses: a file with one camera-to-world pose per picture, in the pictures' order.
+        poses: a file with a camera-to-world pose per picture, in their order, or a folder of files matched by name.
         objects: engine name or a COCO file.
         labels: what to look for.
         masks: engine name.
@@ -84,12 +93,15 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
         InputError: an option that concerns all pictures can't be used.
     """
     SEGMENT[options.masks]
-    pictures = list(pictures_in(items))
+    pictures = list(pictures_in(items, options.depth))
     if not pictures:
         raise InputError(f"No picture in {', '.join(items)}", ", ".join(sorted(PICTURES)))
     coco = _coco(options.objects)
     depth_files = _depth_files(options.depth)
     poses = _poses(options.poses, len(pictures))
+    if options.camera:
+        check_camera(options.camera)
+    _check_folder(out)
     report = Report()
     for number, path in enumerate(pictures, 1):
         tell(f"{number}/{len(pictures)} {path.name}")
@@ -104,13 +116,10 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
             recipe = Recipe(depth, camera, objects, options.labels, options.masks, tuple(warnings))
             blobs = MemoryBlobs()
             sample_id, events = from_picture(picture, recipe, blobs)
-            if poses:
-                pose = EngineRun("pose", "file", settings={"T_world_camera": poses[number - 1]})
-                events.append(
-                    Event(
-                        len(events) + 1, "run", {"stage": pose.stage, "engine": pose.engine, "settings": dict(pose.settings)}
-                    )
-                )
+            if poses is not None:
+                pose = poses[number - 1] if poses else _own_pose(path, Path(options.poses))
+                run = {"stage": "pose", "engine": "file", "settings": {"T_world_camera": pose.tolist()}}
+                events.append(Event(len(events) + 1, "run", run))
             return Deriver(blobs).sample(sample_id, _stamped(events))
 
         _run(report, str(path), one, out)
@@ -133,12 +142,14 @@ def _stamped(events: Sequence[Event]) -> list[Event]:
     return [Event(e.seq, e.kind, e.payload, e.author, time, e.group) for e in events]
 
 
-def pictures_in(items: Sequence[str]) -> Iterator[Path]:
-    """Files as they are, folders' pictures in order of name."""
+def pictures_in(items: Sequence[str], depth: str = "") -> Iterator[Path]:
+    """Files as they are, folders' pictures in order of name; files named depth are no pictures in the folder of `depth`."""
     for item in items:
         path = Path(item)
         if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+            shared = Path(depth).is_dir() and path.samefile(depth)
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+            yield from (p for p in found if not (shared and "depth" in p.name.lower()))
         else:
             yield path
 
@@ -166,13 +177,39 @@ def _depth_files(depth: str) -> list[Path] | None:
     )
 
 
-def _poses(poses: str, count: int) -> list[list[list[float]]]:
+def _check_folder(out: Path) -> None:
+    """Raise InputError when nothing can be written to a folder."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise InputError(f"The folder “{out}” can't be written ({reason(error)})", next_step="Choose another one") from None
+
+
+def _poses(poses: str, count: int) -> list[Matrix] | None:
+    """One pose per picture; none of them when they lie in a folder; None when none are given."""
     if not poses:
+        return None
+    if Path(poses).is_dir():
         return []
-    read = [[[float(v) for v in row] for row in pose] for pose in read_poses(Path(poses))]
+    read = read_poses(Path(poses))
     if len(read) < count:
         raise InputError(f"{poses} holds {len(read)} poses for {count} pictures", "one pose per picture, in their order")
     return read
+
+
+def _own_pose(picture: Path, folder: Path) -> Matrix:
+    file = match_file(picture, sorted(p for p in folder.iterdir() if p.suffix.lower() in POSE_FILES))
+    if file is None:
+        raise InputError(
+            f"{picture.name} has no pose file in {folder}",
+            "a .txt or .log file of the same name",
+            "Rename it, or leave this picture out",
+        )
+    found = read_poses(file)
+    if len(found) != 1:
+        raise InputError(f"{file.name} holds {len(found)} poses for one picture", "one pose in each file of a folder")
+    return found[0]
 
 
 def _depth_and_camera(
@@ -185,14 +222,19 @@ def _depth_and_camera(
         warnings += notes
     if files is None:
         return options.depth, camera, warnings
-    match = files[0] if Path(options.depth).is_file() else match_depth(path, files)
+    match = files[0] if Path(options.depth).is_file() else match_file(path, files)
     if match is None:
         raise InputError(
             f"{path.name} has no depth file in {options.depth}",
             "a file of the same name",
             "Rename it, or leave this picture out",
         )
-    depth, notes = depth_from(match, options.depth_kind, options.depth_scale, (width, height))
+    scale = options.depth_scale
+    if scale is None and options.camera and options.depth_kind in ("", "metric") and match.suffix.lower() in INTEGER_DEPTH:
+        scale = stated_depth_scale(options.camera, path.name)
+        if scale is not None:
+            warnings.append(f"{match.name} has {scale:g} raw units per metre, as {Path(options.camera).name} states.")
+    depth, notes = depth_from(match, options.depth_kind, scale, (width, height))
     return depth, camera, warnings + list(notes)
 
 
@@ -211,9 +253,11 @@ def synthesize_scenes(
     Args:
         graphs: (item name, graph or None, why there is none) as read from a file; None to imagine scenes.
         seed: scene k uses seed + k.
-        candidates: pictures made per scene; the one with the most verified and fewest failed relations is kept.
+        candidates: pictures made per scene; the one with the fewest failed and most verified relations is kept. With one,
+            up to `MORE_TRIES` more are made as long as a relation fails.
     """
     LANGUAGE[language], IMAGINE[image]
+    _check_folder(out)
     report = Report()
     items = graphs if graphs is not None else [(f"scene {k + 1} (seed {seed + k})", None, "") for k in range(count)]
     for number, (item, graph, problem) in enumerate(items):
@@ -226,14 +270,39 @@ def synthesize_scenes(
             run = None
             if graph is None:
                 graph, run = imagine_scene(None, seed + number, language)
-            made = [_scene(graph, run, seed + number, image, k) for k in range(max(1, candidates))]
-            return max(
-                made,
-                key=lambda s: (sum(r.verdict == "true" for r in s.verdicts), -sum(r.verdict == "false" for r in s.verdicts)),
-            )
+            made = _candidates(graph, run, seed + number, image, candidates)
+            best = min(made, key=lambda s: (len(_failed(s)), -sum(r.verdict == "true" for r in s.verdicts)))
+            return best.but(warnings=(*best.warnings, *_not_shown(best)))
 
         _run(report, item, one, out)
     return report
+
+
+def _candidates(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, count: int) -> list[Sample]:
+    made = [_scene(graph, run, seed, image, k) for k in range(max(1, count))]
+    if count > 1:
+        return made
+    for k in range(1, 1 + MORE_TRIES):
+        if not _failed(made[-1]):
+            break
+        try:
+            made.append(_scene(graph, run, seed, image, k))
+        except LayoutError:
+            continue
+    return made
+
+
+def _failed(sample: Sample) -> list[Relation]:
+    return [r for r in sample.verdicts if r.verdict == "false"]
+
+
+def _not_shown(sample: Sample) -> list[str]:
+    """What was asked and is not so in the picture, a line each."""
+    if sample.target is None:
+        return []
+    names = unique_names(sample.target)
+    pairs = zip(sample.target, sample.verdicts, strict=True)
+    return [f"asked, but not shown: {statement(asked, names)}" for asked, found in pairs if found.verdict == "false"]
 
 
 def _scene(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, candidate: int) -> Sample:

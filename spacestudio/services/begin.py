@@ -127,6 +127,7 @@ def from_render(
     blobs: Blobs,
     name: str,
     parent: str | None = None,
+    unlisted: Sequence[str] = (),
 ) -> tuple[str, list[Event]]:
     """The first events of a picture made from a layout, with exact objects and depth where the engine knows them.
 
@@ -144,6 +145,7 @@ def from_render(
         "scene": asked.scene,
         "negative_objects": list(asked.negative_objects),
         "warnings": [*rendered.notes, *layout.notes],
+        "unlisted": list(unlisted),
     }
     run = next(r for r in runs if r.stage == "image")
     events = [Event(1, "created", created)]

@@ -171,7 +171,7 @@ class Deriver:
         seed = int(state.created["image"][:8], 16)
         scene = replace(
             scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0]),
-            unlisted=frozenset(state.created.get("unlisted", ())),
+            unlisted=frozenset(state.unlisted),
             seed=seed,
             kept=touched,
         )

@@ -66,11 +66,10 @@ def camera_from(text: str, width: int, height: int, picture: str = "") -> tuple[
     return read_camera(text, width, height, picture)
 
 
-def coco_for(path: Path, sample: Sample) -> tuple[list[Detection], list[str]]:
+def coco_for(path: Path, sample: Sample) -> Ready:
     """The objects a COCO file holds for an open picture; the only picture of the file when names don't match."""
-    coco = read_coco(path)
     name = sample.input[0] if sample.input else sample.name
-    return detections_for(coco, name, sample.width, sample.height)
+    return ready_from(read_coco(path), path.name, name, sample.width, sample.height)
 
 
 def detections_for(coco: CocoFile, file_name: str, width: int, height: int) -> tuple[list[Detection], list[str]]:
@@ -86,11 +85,11 @@ def ready_from(coco: CocoFile, source: str, file_name: str, width: int, height: 
     return Ready(detections, source, tuple(warnings), left_out(coco, file_name, [d.label for d in detections]))
 
 
-_KIND_WORDS = re.compile(r"(?<![a-z])(sync|colou?r|rgb|image|img|depth|left|disparity|disp)(?![a-z])")
+_KIND_WORDS = re.compile(r"(?<![a-z])(sync|colou?r|rgb|image|img|depth|left|disparity|disp|poses?)(?![a-z])")
 
 
 def matching_stem(path: Path) -> str:
-    """A file's stem without the words that tell pictures from depth: "frame-000000.color" -> "frame-000000".
+    """A file's stem without the words that tell pictures, depth and poses apart: "frame-000000.color" -> "frame-000000".
 
     >>> matching_stem(Path("sync_depth_00000.png")) == matching_stem(Path("rgb_00000.jpg"))
     True
@@ -99,8 +98,8 @@ def matching_stem(path: Path) -> str:
     return re.sub(r"[\W_]+", " ", bare).strip()
 
 
-def match_depth(picture: Path, files: Sequence[Path]) -> Path | None:
-    """The depth file that goes with a picture, by name; the only file when there is one and names carry nothing."""
+def match_file(picture: Path, files: Sequence[Path]) -> Path | None:
+    """The depth or pose file that goes with a picture, by name."""
     wanted = matching_stem(picture)
     found = [f for f in files if matching_stem(f) == wanted and f.resolve() != picture.resolve()]
     return found[0] if found else None

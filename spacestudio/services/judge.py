@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from spacestudio.domain.graph import VERDICTS, Relation
 from spacestudio.domain.objects import SceneObject, fresh_id
 from spacestudio.domain.qa import QA_STATUSES, QAPair
 from spacestudio.domain.sample import Sample
-from spacestudio.engines.protocols import Detection
 from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
 from spacestudio.qa.relation import CANNOT_TELL
+from spacestudio.qa.scene import Scene
 from spacestudio.relations.relate import family_of
+from spacestudio.services.begin import Ready
 from spacestudio.services.derive import scene_of
 from spacestudio.services.find import as_objects, segment
 from spacestudio.services.payloads import object_payload, run_payload
@@ -94,15 +96,16 @@ def _ids_ever(sample: Sample) -> set[str]:
     return {item["id"] for e in sample.events if e.kind == "objects.add" for item in e.payload["objects"]}
 
 
-def add_detections(sample: Sample, detections: Sequence[Detection], masks: str = "grabcut") -> list[Act]:
-    """Correct: these objects, from a file, are in the picture."""
-    if not detections:
+def add_detections(sample: Sample, ready: Ready, masks: str = "grabcut") -> list[Act]:
+    """Correct: these objects, from a file, are in the picture; what the file left out never counts as absent."""
+    if not ready.detections and not ready.left_out:
         return []
     taken = set(sample.graph.ids) | _ids_ever(sample)
-    objects, run = as_objects(sample.image, sample.depth, detections, "file", masks, taken)
+    objects, run = as_objects(sample.image, sample.depth, ready.detections, "file", masks, taken)
     payload: dict[str, Any] = {
         "objects": [object_payload(o) for o in objects],
-        "run": {"stage": "objects", "engine": "file"},
+        "run": {"stage": "objects", "engine": "file", "settings": {"source": ready.source}},
+        "unlisted": list(ready.left_out),
     }
     return [("objects.add", payload | ({"mask_run": run_payload(run)} if run else {}))]
 
@@ -254,8 +257,9 @@ def implied_correction(sample: Sample, key: str, answer: str) -> tuple[str, str,
     return implied if implied is None else (implied[0], implied[1], implied[2], implied[3], implied[4])
 
 
-def _scene(sample: Sample) -> Any:
-    return scene_of(sample.graph, sample.views, sample.layers, sample.depth, sample.clashes, sample.width, sample.height)
+def _scene(sample: Sample) -> Scene:
+    scene = scene_of(sample.graph, sample.views, sample.layers, sample.depth, sample.clashes, sample.width, sample.height)
+    return replace(scene, unlisted=frozenset(fold(sample.events).unlisted))
 
 
 def judge(sample: Sample, keys: Sequence[str], status: str) -> list[Act]:

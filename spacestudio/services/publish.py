@@ -11,25 +11,33 @@ from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
 from spacestudio.formats.archive import zip_folder
+from spacestudio.formats.door import reason
+from spacestudio.formats.format import Format
 
 
 def publish(samples: Sequence[Sample], format_name: str, out: Path) -> list[Path]:
     """Write samples in a named format into a folder, or into a ZIP when `out` ends in .zip; the files written.
 
     Raises:
-        InputError: no sample, or the place is taken by a file.
+        InputError: no sample, the place is taken by a file, or nothing can be written there.
     """
     if not samples:
         raise InputError(
             "Nothing to export: no sample was chosen", "one or more samples", "Choose samples in the Data set tab"
         )
     form = FORMATS.load(format_name)
+    if out.suffix.lower() != ".zip" and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file", "a folder or a .zip file")
+    try:
+        return _write(samples, form, out)
+    except OSError as error:
+        raise InputError(f"“{out}” can't be written ({reason(error)})", next_step="Choose another place") from None
+
+
+def _write(samples: Sequence[Sample], form: Format, out: Path) -> list[Path]:
     if out.suffix.lower() != ".zip":
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out} is a file", "a folder or a .zip file")
         out.mkdir(parents=True, exist_ok=True)
-        written: list[Path] = form.write(samples, out)
-        return written
+        return form.write(samples, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / out.stem

@@ -229,7 +229,14 @@ class Studio:
         memory = MemoryBlobs()
         runs = [EngineRun("layout", "cp-sat", seed=0), run]
         made_id, events = from_render(
-            rendered, sample.layout, sample.target, runs, memory, f"{sample.name} changed"[:80], sample_id
+            rendered,
+            sample.layout,
+            sample.target,
+            runs,
+            memory,
+            f"{sample.name} changed"[:80],
+            sample_id,
+            fold(sample.events).unlisted,
         )
         candidate = Candidate(made_id, Deriver(memory).sample(made_id, events), events, memory)
         with self._lock:

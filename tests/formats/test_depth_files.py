@@ -168,7 +168,7 @@ BROKEN = {
     "pgm of a wild size": b"P5 999999999 999999999 65535\n\0\0",
     "pgm without a maximum": b"P5 3 2 0\n" + bytes(12),
     "empty": b"",
-    "text": b"no depth at all",
+    "plain text": b"no depth at all",
     "noise": b"\x93NUMPY\x01\x00\xff\xff{{{{",
 }
 

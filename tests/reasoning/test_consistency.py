@@ -14,7 +14,16 @@ from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.objects import SceneObject
 from spacestudio.layouts.extract import extract
-from spacestudio.reasoning.consistency import absent_clashes, clashes, explain, first_clash, implied, reduced, repairs
+from spacestudio.reasoning.consistency import (
+    MAX_CLASHES,
+    absent_clashes,
+    clashes,
+    explain,
+    first_clash,
+    implied,
+    reduced,
+    repairs,
+)
 from spacestudio.relations.relate import with_pins
 
 NAMES = "abcdef"
@@ -145,6 +154,36 @@ def test_what_cannot_hold(asked: list[tuple[str, str, str]], members: int) -> No
 )
 def test_what_can_hold(asked: list[tuple[str, str, str]]) -> None:
     assert clashes(graph([said(*triple) for triple in asked])) == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "count", "predicates"),
+    [
+        (150, 900, "left of,above,behind,near,inside"),
+        (300, 3000, "left of,above,behind,near,inside"),
+        (200, 600, "inside,smaller,narrower,shorter,separated,overlapping"),
+        (400, 400, "inside"),
+    ],
+)
+def test_a_big_random_graph_is_answered_with_an_irreducible_clash(n: int, count: int, predicates: str) -> None:
+    rng = np.random.default_rng(n)
+    things = [SceneObject(f"o{i}", f"o{i}", Box(0, 0, 0, 0)) for i in range(n)]
+    drawn = [(rng.choice(n, 2, replace=False), rng.choice(predicates.split(","))) for _ in range(count)]
+    big = SpatialGraph.of(things, {r.triple: r for r in (said(f"o{a}", str(p), f"o{b}") for (a, b), p in drawn)}.values())
+    found, first = clashes(big), first_clash(big)
+    assert 0 < len(found) <= MAX_CLASHES and first == first_clash(big)
+    assert len(found[0]) <= len(first)
+    for clash in (first, *found[:8]):
+        assert set(first_clash(big.but(relations=clash))) == set(clash)
+        assert all(first_clash(big.but(relations=clash[:k] + clash[k + 1 :])) == () for k in range(len(clash)))
+
+
+def test_the_shortest_of_many_rings_is_found_first() -> None:
+    lengths = [40, 7, 23, 5, 64]
+    rings = [[f"o{k}_{i}" for i in range(length)] for k, length in enumerate(lengths)]
+    things = [SceneObject(i, i, Box(0, 0, 0, 0)) for ring in rings for i in ring]
+    asked = [said(a, "inside", b) for ring in rings for a, b in zip(ring, [*ring[1:], ring[0]], strict=True)]
+    assert [len(clash) for clash in clashes(SpatialGraph.of(things, asked))] == sorted(lengths)
 
 
 def test_frames_are_kept_apart_and_side_views_turn_into_the_camera_frame() -> None:

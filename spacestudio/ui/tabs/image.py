@@ -161,9 +161,9 @@ def _set_depth_file(look: Look, path: str, kind: str, scale: float | None, camer
 
 def _add_coco(look: Look, path: str) -> Done:
     s = _need(look)
-    detections, warnings = coco_for(Path(path), s)
-    look.studio.act(look.visitor, s.id, lambda sample: judge.add_detections(sample, detections))
-    return Done(note=" ".join([f"{len(detections)} objects added.", *warnings]))
+    ready = coco_for(Path(path), s)
+    look.studio.act(look.visitor, s.id, lambda sample: judge.add_detections(sample, ready))
+    return Done(note=" ".join([f"{len(ready.detections)} objects added.", *ready.warnings]))
 
 
 def _imagine(look: Look, scene: str, seed: float | None) -> Done:

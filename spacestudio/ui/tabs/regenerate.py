@@ -131,7 +131,8 @@ def draw(look: Look, subject: str | None, object_: str | None, which: str | None
 
 
 def _order_now(s: Sample) -> list[str]:
-    return [i for layer in s.layers for i in layer.object_ids]
+    layered = [i for layer in s.layers for i in layer.object_ids]
+    return [*layered, *(o.id for o in s.objects if o.id not in layered)]
 
 
 def _canvas(s: Sample) -> dict[str, Any]:
