@@ -73,7 +73,7 @@ def image_tab(frame: Frame) -> None:
                 mode_hint="Drag to draw a box, then type its name.",
             )
         with gr.Column(scale=1, min_width=300):
-            table = make_table({"#": 9, "object": 29, "attributes": 26, "depth": 18, "id": 18}, "Objects", "objects", 320)
+            table = make_table({"#": 7, "object": 27, "attributes": 25, "depth": 17, "id": 24}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
                 label="Attributes", info="comma-separated: red, ceramic", max_length=200, elem_id="object-attributes"
