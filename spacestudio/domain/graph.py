@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.objects import SceneObject
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Verdict = Literal["true", "false", "undecided"]
 RelationOrigin = Literal["geometry", "model", "person"]
@@ -211,6 +213,8 @@ class SpatialGraph:
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
         """For editing, reasoning and node-link files; edge attributes never use source, target or key."""
+        import networkx as nx  # wakes when a graph leaves or enters this way
+
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(scene=self.scene, negative_objects=list(self.negative_objects))
         for o in self.objects:
             graph.add_node(

@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine, create_engine, delete, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from spacestudio.domain.events import Event
 from spacestudio.errors import NotFound, SpaceStudioError
-from spacestudio.store.schema import EventRow, SampleRow
+from spacestudio.store.schema import Base, EventRow, SampleRow
 
 
 class Moved(SpaceStudioError):
@@ -149,10 +147,28 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+HEAD = "0001"
+"""The newest migration; a test holds it, the migrations and the tables together."""
+
+
 def _migrate(engine: Engine) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema: made at once when it is empty, migrated when it is old."""
+    with engine.begin() as connection:
+        tables = set(inspect(connection).get_table_names())
+        if not tables & {SampleRow.__tablename__, "alembic_version"}:
+            Base.metadata.create_all(connection)
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        elif connection.scalar(text("SELECT version_num FROM alembic_version")) != HEAD:
+            upgrade(connection)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations this database has not seen."""
+    from alembic import command  # wakes only for an old database
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

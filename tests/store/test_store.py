@@ -72,3 +72,29 @@ def test_blobs_are_their_content(memory: bool, tmp_path: Path) -> None:
     assert np.array_equal(blobs.get_array(blobs.put_array(array)), array, equal_nan=True)
     with pytest.raises(NotFound):
         blobs.get("0" * 64)
+
+
+def test_the_migrations_make_the_tables_a_new_database_gets(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, inspect, text
+
+    from spacestudio.store.database import HEAD, upgrade
+
+    Database(f"sqlite:///{tmp_path / 'new.db'}")
+    old = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    with old.begin() as connection:
+        upgrade(connection)
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
+    shapes = []
+    for engine in (old, create_engine(f"sqlite:///{tmp_path / 'new.db'}")):
+        look = inspect(engine)
+        shapes.append(
+            {
+                t: (
+                    [(c["name"], str(c["type"]), c["nullable"]) for c in look.get_columns(t)],
+                    sorted(tuple(i["column_names"]) for i in look.get_indexes(t)),
+                    sorted(tuple(u["column_names"]) for u in look.get_unique_constraints(t)),
+                )
+                for t in look.get_table_names()
+            }
+        )
+    assert shapes[0] == shapes[1]
