@@ -23,7 +23,7 @@ from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.qa import QAPair
-from spacestudio.domain.sample import Layer, Sample
+from spacestudio.domain.sample import EngineRun, Layer, Sample
 from spacestudio.errors import ImpossibleGraph, LayoutError
 from spacestudio.geometry.layering import layers_of
 from spacestudio.geometry.measure import Measurements, measure, with_depth_stats
@@ -130,7 +130,7 @@ class Deriver:
             qa,
             state.review,
             created.get("parent"),
-            tuple(run_of(r) for _, r in sorted(state.runs.items())),
+            _runs(state, lifted.cloud),
             tuple(warnings),
             found,
             self._input(created),
@@ -240,6 +240,14 @@ def target_of(state: State, graph: SpatialGraph) -> SpatialGraph | None:
         if p["subject"] in known and p["object"] in known
     ]
     return SpatialGraph.of(objects, relations, graph.scene, graph.negative_objects)
+
+
+def _runs(state: State, cloud: PointCloud | None) -> tuple[EngineRun, ...]:
+    """The engines that made the sample; the cloud is always unprojected by NumPy."""
+    runs = dict(state.runs)
+    if cloud is not None:
+        runs["cloud"] = {"stage": "cloud", "engine": "numpy", "version": np.__version__}
+    return tuple(run_of(p) for _, p in sorted(runs.items()))
 
 
 def _lift_key(state: State) -> Hashable:

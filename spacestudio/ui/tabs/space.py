@@ -17,10 +17,11 @@ from spacestudio.figures.cloud import cloud_figure
 from spacestudio.formats.ply import write_ply
 from spacestudio.relations.words import statement
 from spacestudio.services import judge
+from spacestudio.services.lift import Survey, survey
 from spacestudio.services.payloads import camera_payload
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
-from spacestudio.ui.session import must_open, shown
+from spacestudio.ui.session import must_open, plain, shown
 
 ColorBy = Literal["photo", "layer", "object"]
 COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
@@ -45,12 +46,15 @@ def space_tab(frame: Frame) -> None:
                 elem_id="view",
             )
             seen = make_table({"relation": 70, "verdict": 30}, "What stands where", "seen", 260)
+    placed = make_table(
+        {"object": 40, "sides of its turned box": 36, "above the floor": 24}, "Objects in space", "placed", 240
+    )
     with gr.Accordion("The full cloud", open=False):
         gr.Markdown("Every point, as the exported binary PLY. It may be large.")
         load = gr.Button("Open the full cloud", elem_id="full-cloud-open")
         model = gr.Model3D(label="Full cloud", elem_id="full-cloud", height=420, clear_color=(0.1, 0.1, 0.12, 1.0))
         file = gr.File(label="cloud.ply", interactive=False, elem_id="full-cloud-file", height=60)
-    frame.add(View("space", [plot, facts, fov, height, seen, model, file], draw, [color, view]))
+    frame.add(View("space", [plot, facts, fov, height, seen, placed, model, file], draw, [color, view]))
     frame.redraw([color, view])
     load.click(_full(frame), [frame.visitor, frame.sample], [model, file], api_visibility="private", concurrency_id="work")
     frame.on([set_fov.click, fov.submit], _set_fov, [fov])
@@ -62,7 +66,7 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     s = look.sample
     if s is None or s.cloud is None:
         why = "This sample has no depth, so it has no cloud. Give it a depth file in the Image tab." if s else EMPTY
-        return [None, why, None, None, [], None, None]
+        return [None, why, None, None, [], [], None, None]
     figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers)
     names = {o.id: o.name for o in s.objects}
     rows = [
@@ -73,11 +77,21 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     name = names.get(look.selected)
     label = f"Real height of “{name}” (m)" if name else "Real height (m): select an object in the Image tab first"
     fov = round(s.camera.fov_deg, 1) if s.camera else None
-    return [figure, _facts(s), fov, gr.update(label=label, value=None, interactive=bool(name)), rows[:200], None, None]
+    found = survey(s)
+    return [
+        figure,
+        _facts(s, found),
+        fov,
+        gr.update(label=label, value=None, interactive=bool(name)),
+        rows[:200],
+        _placed(found, names, s),
+        None,
+        None,
+    ]
 
 
-def _facts(s: Sample) -> str:
-    if s.cloud is None or s.camera is None or s.depth is None:
+def _facts(s: Sample, found: Survey | None) -> str:
+    if s.cloud is None or s.camera is None or s.depth is None or found is None:
         return "No depth, no cloud."
     camera = "assumed" if s.camera.is_assumed else s.camera.source
     lengths = (
@@ -85,7 +99,21 @@ def _facts(s: Sample) -> str:
         if s.depth.kind == "metric"
         else "Lengths are relative: far is assumed to be 10 times as far as near."
     )
-    return f"**{len(s.cloud):,}** points · camera {camera}, {s.camera.fov_deg:.0f}° across. {lengths}"
+    floor = "no floor found" if found.floor_share is None else f"floor with {found.floor_share:.0%} of the points"
+    note = f" {plain(found.note)}" if found.note else ""
+    text = f"**{len(s.cloud):,}** points · camera {camera}, {s.camera.fov_deg:.0f}° across · {floor}"
+    return f"{text} (by {plain(found.backend)}). {lengths}{note}"
+
+
+def _placed(found: Survey | None, names: dict[str, str], s: Sample) -> list[list[str]]:
+    if found is None or s.cloud is None:
+        return []
+    unit = " m" if s.cloud.unit == "m" else ""
+    rows = []
+    for p in found.placed:
+        sides = " × ".join(f"{v:.2f}" for v in p.sides) + unit
+        rows.append([names[p.id], sides, "–" if p.above_floor is None else f"{p.above_floor:.2f}{unit}"])
+    return rows
 
 
 def _full(frame: Frame) -> Any:
