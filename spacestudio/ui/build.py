@@ -9,6 +9,7 @@ import gradio as gr
 
 from spacestudio.services.studio import Studio
 from spacestudio.settings import settings
+from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.frame import Done, Frame, Look, header
 from spacestudio.ui.session import browser_secret, new_visitor, shown
 from spacestudio.ui.tabs.dataset import dataset_tab
@@ -42,7 +43,7 @@ def build(studio: Studio) -> gr.Blocks:
         sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
         with gr.Row(elem_id="top", elem_classes="studio-header"):
             gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
-            samples = gr.Dropdown([], label="Sample", elem_id="samples", min_width=180, scale=2)
+            samples = Choice([], label="Sample", elem_id="samples", min_width=180, scale=2)
             undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
             redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
         status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")

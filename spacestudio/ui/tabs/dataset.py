@@ -11,6 +11,7 @@ import gradio as gr
 
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
+from spacestudio.ui.components.choices import Choices
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import NOTHING, Done, Frame, Look, View
 from spacestudio.ui.session import shown, visitor_of
@@ -39,7 +40,7 @@ def dataset_tab(frame: Frame) -> None:
             )
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            chosen = gr.CheckboxGroup([], label="Samples to export", elem_id="export-samples")
+            chosen = Choices([], label="Samples to export", elem_id="export-samples")
             form = gr.Dropdown(
                 [(e.label or n, n) for n, e in FORMATS.items()],
                 value=next(iter(FORMATS)),

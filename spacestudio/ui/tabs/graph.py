@@ -17,6 +17,7 @@ from spacestudio.relations.relate import family, inverse_of
 from spacestudio.relations.words import reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.graph_editor import GraphEditor
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -35,7 +36,7 @@ def graph_tab(frame: Frame) -> None:
         with gr.Column(scale=2, min_width=300):
             clash = gr.Markdown(elem_id="clashes", elem_classes="clash")
             with gr.Row():
-                subject = gr.Dropdown([], label="Subject", elem_id="subject", min_width=90, allow_custom_value=False)
+                subject = Choice([], label="Subject", elem_id="subject", min_width=90, allow_custom_value=False)
                 predicate = gr.Dropdown(
                     PREDICATES,
                     label="Relation",
@@ -44,7 +45,7 @@ def graph_tab(frame: Frame) -> None:
                     allow_custom_value=True,
                     info="or your own words",
                 )
-                object_ = gr.Dropdown([], label="Object", elem_id="object", min_width=90, allow_custom_value=False)
+                object_ = Choice([], label="Object", elem_id="object", min_width=90, allow_custom_value=False)
             verdict = gr.Radio(
                 [("is true", "true"), ("is false", "false"), ("can't be told", "undecided")],
                 value="true",

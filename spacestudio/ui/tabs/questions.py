@@ -15,6 +15,7 @@ from spacestudio.qa import FAMILIES
 from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
@@ -43,7 +44,7 @@ def questions_tab(frame: Frame) -> None:
                 reject_all = gr.Button("Reject all shown", elem_id="reject-all", min_width=120)
         with gr.Column(scale=2, min_width=300):
             question = gr.Textbox(label="Question", elem_id="question", lines=2, max_length=2000)
-            answer = gr.Dropdown([], label="Answer", elem_id="answer", allow_custom_value=True)
+            answer = Choice([], label="Answer", elem_id="answer", allow_custom_value=True)
             fix = gr.Checkbox(
                 label="Correct the graph too, so that the answer is true of it", value=True, elem_id="fix-graph"
             )

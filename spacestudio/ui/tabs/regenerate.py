@@ -15,6 +15,7 @@ from spacestudio.relations.words import reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import prompts_of, unique_names
 from spacestudio.ui.components.box_editor import BoxEditor
+from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import plain, shown
@@ -40,9 +41,9 @@ def regenerate_tab(frame: Frame) -> None:
             problem = gr.Markdown(elem_id="problem", elem_classes="clash")
         with gr.Column(scale=2, min_width=320):
             with gr.Row():
-                subject = gr.Dropdown([], label="Subject", elem_id="want-subject", min_width=90)
+                subject = Choice([], label="Subject", elem_id="want-subject", min_width=90)
                 predicate = gr.Dropdown(PREDICATES, label="Relation", elem_id="want-predicate", min_width=110)
-                object_ = gr.Dropdown([], label="Object", elem_id="want-object", min_width=90)
+                object_ = Choice([], label="Object", elem_id="want-object", min_width=90)
             with gr.Row():
                 ask = gr.Button("Ask for it", variant="primary", elem_id="want-ask", min_width=90)
                 drop = gr.Button("Drop the wish", elem_id="want-drop", min_width=90)
@@ -69,7 +70,7 @@ def regenerate_tab(frame: Frame) -> None:
             slider = gr.ImageSlider(label="Before | after", elem_id="before-after", interactive=False, format="png")
         with gr.Column(scale=2, min_width=320):
             verdicts = make_table({"asked": 32, "verdict": 18, "why": 50}, "Verdicts in the new picture", "verdicts")
-            which = gr.Dropdown([], label="Candidate", elem_id="candidate")
+            which = Choice([], label="Candidate", elem_id="candidate")
             keep = gr.Button("Keep this one as a new sample", elem_id="keep", variant="primary")
     known = gr.State([])
     wishes = gr.State([])
