@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import SpaceStudioError
+from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.services.judge import consequences
 from spacestudio.services.studio import Studio, can_step
 from spacestudio.ui.session import opened, plain, shown, visitor_of
@@ -27,6 +27,16 @@ class Look:
     visitor: str
     sample: Sample | None
     selected: str
+
+    def opened(self) -> Sample:
+        """The open sample.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.sample is None:
+            raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
+        return self.sample
 
 
 NOTHING = "none"

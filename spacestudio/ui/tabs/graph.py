@@ -244,15 +244,9 @@ def clash_words(s: Sample) -> str:
     return "\n\n".join(lines)
 
 
-def _open(look: Look) -> Sample:
-    if look.sample is None:
-        raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
-    return look.sample
-
-
 def _edited(look: Look, evt: gr.EventData, rows: list[list[str]]) -> Done | None:
     edit = GraphEditor.read(evt)
-    s = _open(look)
+    s = look.opened()
     act = look.studio.act
     if edit.op == "relate":
         act(look.visitor, s.id, lambda x: judge.correct_relation(x, edit.source, edit.relation, edit.target))
@@ -280,20 +274,20 @@ def _chosen(subject: str | None, predicate: str | None, object_: str | None) -> 
 
 
 def _correct(look: Look, subject: str, predicate: str, object_: str, verdict: str) -> Done:
-    s, chosen = _open(look), _chosen(subject, predicate, object_)
+    s, chosen = look.opened(), _chosen(subject, predicate, object_)
     after = look.studio.act(look.visitor, s.id, lambda x: judge.correct_relation(x, *chosen, verdict))
     r = next(r for r in after.graph if r.triple == chosen and r.origin == "person")
     return Done(note=f"Corrected: {statement(r, unique_names(after.graph))}.")
 
 
 def _want(look: Look, subject: str, predicate: str, object_: str) -> Done:
-    s, chosen = _open(look), _chosen(subject, predicate, object_)
+    s, chosen = look.opened(), _chosen(subject, predicate, object_)
     after = look.studio.act(look.visitor, s.id, lambda x: judge.want_relation(x, *chosen))
     return Done(note=after.problem or "Asked of a new picture: see the Regenerate tab.")
 
 
 def _release(look: Look, key: list[str]) -> Done:
-    s = _open(look)
+    s = look.opened()
     r = s.graph.relation(*key) if len(key) == 4 else None
     if r is None or r.origin != "person":
         raise InputError("The chosen relation is not a correction", next_step="Choose one by “person” in the table")

@@ -149,14 +149,8 @@ def facts_words(s: Sample, p: QAPair) -> str:
     )
 
 
-def _open(look: Look) -> Sample:
-    if look.sample is None:
-        raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
-    return look.sample
-
-
 def _save(look: Look, key: str, question: str, answer: str, fix: bool) -> Done:
-    s = _open(look)
+    s = look.opened()
     if not key:
         raise InputError("No question is chosen", next_step="Click one in the table")
     acts = judge.edit_question(s, key, question, str(answer))
@@ -174,7 +168,7 @@ def _save(look: Look, key: str, question: str, answer: str, fix: bool) -> Done:
 
 def _judge(status: str) -> Any:
     def run(look: Look, keys: str | Sequence[str]) -> Done:
-        s = _open(look)
+        s = look.opened()
         chosen = [keys] if isinstance(keys, str) else list(keys)
         if not any(chosen):
             raise InputError("No question is chosen", next_step="Click one in the table")

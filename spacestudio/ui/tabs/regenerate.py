@@ -162,19 +162,13 @@ def _rows(verdicts: tuple[Relation, ...], names: dict[str, str]) -> list[list[st
     return rows
 
 
-def _open(look: Look) -> Sample:
-    if look.sample is None:
-        raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
-    return look.sample
-
-
 def _act(look: Look, make: Any) -> None:
-    look.studio.act(look.visitor, _open(look).id, make)
+    look.studio.act(look.visitor, look.opened().id, make)
 
 
 def _edited(look: Look, evt: gr.EventData) -> Done | None:
     edit = BoxEditor.read(evt)
-    s = _open(look)
+    s = look.opened()
     if edit.op == "add":
         acts: list[judge.Act] = judge.want_object(s, *_named(edit.label))
         acts += judge.want_box(s, acts[0][1]["id"], edit.box)
@@ -204,7 +198,7 @@ def _named(text: str) -> tuple[str, list[str]]:
 def _ask(look: Look, subject: str | None, predicate: str | None, object_: str | None) -> Done:
     if not (subject and predicate and object_):
         raise InputError("The wish is not complete", "a subject, a relation and an object")
-    after = look.studio.act(look.visitor, _open(look).id, lambda s: judge.want_relation(s, subject, predicate, object_))
+    after = look.studio.act(look.visitor, look.opened().id, lambda s: judge.want_relation(s, subject, predicate, object_))
     return Done(note=after.problem)
 
 
@@ -216,7 +210,7 @@ def _drop(look: Look, subject: str | None, predicate: str | None, object_: str |
 
 
 def _add(look: Look, text: str) -> Done:
-    acts = judge.want_object(_open(look), *_named(judge.clean_label(text)))
+    acts = judge.want_object(look.opened(), *_named(judge.clean_label(text)))
     _act(look, lambda _: acts)
     return Done(selected=acts[0][1]["id"])
 
@@ -228,7 +222,7 @@ def _remove(look: Look, subject: str | None) -> None:
 
 
 def _order(look: Look, text: str) -> None:
-    s = _open(look)
+    s = look.opened()
     ids = [part.strip() for part in text.split(",") if part.strip()]
     known = {o.id for o in (s.target or s.graph).objects}
     if set(ids) != known or len(ids) != len(known):
@@ -241,7 +235,7 @@ def _prompt(look: Look, prompt: str, negative: str) -> None:
 
 
 def _make(look: Look, engine: str, seed: float | None) -> Done:
-    candidate = look.studio.regenerate(look.visitor, _open(look).id, engine, int(seed or 0))
+    candidate = look.studio.regenerate(look.visitor, look.opened().id, engine, int(seed or 0))
     counts = [sum(r.verdict == v for r in candidate.sample.verdicts) for v in ("true", "false", "undecided")]
     return Done(note=f"Made: {counts[0]} verified, {counts[1]} failed, {counts[2]} undecided.")
 
@@ -249,5 +243,5 @@ def _make(look: Look, engine: str, seed: float | None) -> Done:
 def _keep(look: Look, candidate: str | None) -> Done:
     if not candidate:
         raise InputError("There is nothing to keep yet", next_step="Regenerate first")
-    made = look.studio.keep(look.visitor, _open(look).id, candidate)
+    made = look.studio.keep(look.visitor, look.opened().id, candidate)
     return Done(made, "", "Kept as a new sample; it is open now.")
