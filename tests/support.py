@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.graph import Frame
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
 from spacestudio.geometry.measure import with_depth_stats
+from spacestudio.relations.family import Family, Pairs
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SPACE_STUDIO_TEST_DATA") or ROOT.parent / "shared" / "data")
@@ -65,3 +68,15 @@ def small_scene(height: int = 48, width: int = 64) -> tuple[NDArray[np.uint8], D
         objects.append(SceneObject(name, label, box, mask=mask))
     known = DepthMap.of(depth, "metric", "made")
     return image, known, Camera.from_fov(width, height, 60), with_depth_stats(tuple(objects), known)
+
+
+def margins(f: Family, m: Measurements, frame: Frame) -> dict[str, NDArray[np.float64]]:
+    """Predicate -> (N, N) margins of a family's rule, each ordered pair by itself; NaN on the diagonal."""
+    n = len(m)
+    a, b = np.nonzero(~np.eye(n, dtype=bool))
+    out = {}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for predicate, column in f.margins(Pairs(m, a, b), frame).items():
+            out[predicate] = np.full((n, n), np.nan)
+            out[predicate][a, b] = column
+    return out

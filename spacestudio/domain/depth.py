@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -64,6 +65,10 @@ class DepthMap:
 
     def percentiles(self) -> tuple[float, float]:
         """The 1st and 99th percentile of the valid values; (0, 0) when none is valid."""
+        return self._limits
+
+    @cached_property
+    def _limits(self) -> tuple[float, float]:
         values = self.values[self.valid]
         if not values.size:
             return 0.0, 0.0
@@ -89,9 +94,13 @@ class DepthMap:
         Metric: metres. Else the nearest point is at 1 and the farthest at `ratio`: relative maps are linear in
         distance, disparity maps linear in 1/distance (SEEDS 4.3), never 1/d of a relative map.
         """
+        return np.where(self.valid, self.to_distance(self.values, ratio), np.nan).astype(np.float32)
+
+    def to_distance(self, values: NDArray[np.float32], ratio: float = FAR_NEAR_RATIO) -> NDArray[np.float32]:
+        """`distance` of any values on this map's scale."""
         if self.kind == "metric":
-            return np.where(self.valid, self.values, np.nan).astype(np.float32)
-        farness = self.farness()
+            return values
+        farness = self.to_farness(values)
         if self.kind == "relative":
             return (1 + (ratio - 1) * farness).astype(np.float32)
         nearness = 1 - farness

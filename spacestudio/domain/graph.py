@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +63,52 @@ class Relation:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence(Sequence[Mapping[str, Any]]):
+    """What R relations rest on besides their numbers; few kinds are shared by many, and a mapping is made when looked at.
+
+    Attributes:
+        kinds: the mappings there are.
+        kind: (R,) int32, which one each relation has.
+        metres: (R,) float64, a length the relation is about, added as "metres"; NaN where there is none.
+    """
+
+    kinds: tuple[Mapping[str, Any], ...]
+    kind: NDArray[np.int32]
+    metres: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, items: Iterable[Mapping[str, Any]]) -> Evidence:
+        """One mapping a relation."""
+        kinds = tuple(items)
+        return cls(kinds, np.arange(len(kinds), dtype=np.int32), np.full(len(kinds), np.nan))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Evidence]) -> Evidence:
+        """All of them, in order."""
+        offsets = np.cumsum([0, *(len(p.kinds) for p in parts[:-1])])
+        kind = np.concatenate([p.kind + offset for p, offset in zip(parts, offsets.tolist(), strict=True)])
+        kinds = tuple(k for p in parts for k in p.kinds)
+        return cls(kinds, kind.astype(np.int32), np.concatenate([p.metres for p in parts]))
+
+    def rows(self, rows: NDArray[np.intp]) -> Evidence:
+        """Those at these places, in their order."""
+        return Evidence(self.kinds, self.kind[rows], self.metres[rows])
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @overload
+    def __getitem__(self, row: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, row: slice) -> Evidence: ...
+    def __getitem__(self, row: int | slice) -> Mapping[str, Any] | Evidence:
+        if isinstance(row, slice):
+            return Evidence(self.kinds, self.kind[row], self.metres[row])
+        kind, metres = self.kinds[self.kind[row]], float(self.metres[row])
+        return kind if math.isnan(metres) else {**kind, "metres": round(metres, 3)}
+
+
+@dataclass(frozen=True, eq=False)
 class RelationTable:
     """R relations as parallel columns, R first everywhere.
 
@@ -80,7 +128,7 @@ class RelationTable:
     threshold: NDArray[np.float64]
     verdict: NDArray[np.str_]
     origin: NDArray[np.str_]
-    evidence: tuple[Mapping[str, Any], ...]
+    evidence: Evidence
 
     def __post_init__(self) -> None:
         lengths = {name: len(value) for name, value in vars(self).items()}
@@ -90,11 +138,16 @@ class RelationTable:
     def __len__(self) -> int:
         return len(self.subject)
 
+    def __getitem__(self, rows: NDArray[np.intp]) -> RelationTable:
+        """The rows at these places, in their order."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "evidence"}
+        return RelationTable(**columns, evidence=self.evidence.rows(rows))
+
     @classmethod
     def joined(cls, tables: Sequence[RelationTable]) -> RelationTable:
         """All rows of at least one table, in order."""
         columns = {f.name: [getattr(table, f.name) for table in tables] for f in fields(cls)}
-        evidence = tuple(item for own in columns.pop("evidence") for item in own)
+        evidence = Evidence.joined(columns.pop("evidence"))
         return cls(**{name: np.concatenate(parts) for name, parts in columns.items()}, evidence=evidence)
 
 
@@ -116,7 +169,7 @@ def _table(relations: Iterable[Relation], places: Mapping[str, int]) -> Relation
         np.array([r.threshold for r in rows], np.float64),
         np.array([r.verdict for r in rows], np.str_),
         np.array([r.origin for r in rows], np.str_),
-        tuple(r.evidence for r in rows),
+        Evidence.of(r.evidence for r in rows),
     )
 
 
@@ -160,26 +213,24 @@ class SpatialGraph:
     def __len__(self) -> int:
         return len(self.objects)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """Object ids, in order."""
         return tuple(o.id for o in self.objects)
 
+    @cached_property
+    def _own(self) -> Mapping[str, SceneObject]:
+        return {o.id: o for o in self.objects}
+
     def __getitem__(self, object_id: str) -> SceneObject:
-        for o in self.objects:
-            if o.id == object_id:
-                return o
-        raise KeyError(object_id)
+        return self._own[object_id]
 
     def __contains__(self, object_id: str) -> bool:
-        return any(o.id == object_id for o in self.objects)
+        return object_id in self._own
 
-    @property
+    @cached_property
     def relations(self) -> tuple[Relation, ...]:
         """The relations as rows."""
-        return tuple(self)
-
-    def __iter__(self) -> Iterator[Relation]:
         t, ids = self.table, self.ids
         columns = zip(
             t.subject.tolist(),
@@ -194,13 +245,35 @@ class SpatialGraph:
             t.evidence,
             strict=True,
         )
-        for s, predicate, o, family, frame, margin, threshold, verdict, origin, evidence in columns:
-            yield Relation(ids[s], predicate, ids[o], family, frame, margin, threshold, verdict, origin, evidence)
+        return tuple(
+            Relation(ids[s], predicate, ids[o], family, frame, margin, threshold, verdict, origin, evidence)
+            for s, predicate, o, family, frame, margin, threshold, verdict, origin, evidence in columns
+        )
+
+    @cached_property
+    def by_key(self) -> Mapping[tuple[str, str, str, str], Relation]:
+        """The relations by the place each takes; of several at one place the last."""
+        return {r.key: r for r in self.relations}
+
+    def __iter__(self) -> Iterator[Relation]:
+        return iter(self.relations)
 
     def relation(self, subject: str, object_: str, family: str, frame: str) -> Relation | None:
         """The relation at that place, or None."""
-        key = (subject, object_, family, frame)
-        return next((r for r in self if r.key == key), None)
+        return self.by_key.get((subject, object_, family, frame))
+
+    def with_relations(self, relations: Iterable[Relation]) -> SpatialGraph:
+        """A copy with these relations in their places; those at a free place come last."""
+        given = {r.key: r for r in relations}
+        if not given:
+            return self
+        place = {r.key: row for row, r in enumerate(self.relations)}
+        end = len(self.table)
+        stays = np.array([row for row, r in enumerate(self.relations) if r.key not in given], np.intp)
+        added = _table(given.values(), {o.id: k for k, o in enumerate(self.objects)})
+        rank = np.concatenate((stays, [place.get(key, end) for key in given])).astype(np.intp)
+        table = RelationTable.joined([self.table[stays], added])[np.argsort(rank, kind="stable")]
+        return SpatialGraph(self.objects, table, self.scene, self.negative_objects)
 
     def but(self, relations: Iterable[Relation] | None = None, **changes: Any) -> SpatialGraph:
         """A copy with other relations, objects, scene or negative objects."""

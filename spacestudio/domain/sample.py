@@ -15,8 +15,10 @@ from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.qa import QAPair
+from spacestudio.domain.space import Space
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +73,8 @@ class Sample:
         input: name and bytes that came in, when they did.
         events: the log it is folded from.
         problem: why the target has no layout, in plain words; empty otherwise.
+        space: the floor, and the objects' turned boxes.
+        variants: the objects measured under each assumption, the stated one first; empty when read from a folder.
     """
 
     id: str
@@ -94,6 +98,8 @@ class Sample:
     input: tuple[str, bytes] | None = None
     events: tuple[Event, ...] = ()
     problem: str = ""
+    space: Space = Space()
+    variants: tuple[Measurements, ...] = ()
 
     @property
     def width(self) -> int:

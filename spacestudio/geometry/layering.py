@@ -7,6 +7,7 @@ median) and each valid pixel lies in exactly one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def layers_of(objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[
     """The layers, nearest first; each object with valid depth in exactly one, by its median farness.
 
     Args:
-        objects: with masks where known; the box stands in for a missing mask.
+        objects: with depth stats of this map, else measured here by mask, or by box where a mask is missing.
         depth: of the picture they are in.
         cuts: farness values in (0, 1) a person set, in any order: n cuts make n + 1 layers, empty ones too.
             None finds them: at most `MAX_LAYERS` layers, cut at the widest gaps between neighbouring medians
@@ -50,10 +51,35 @@ def layers_of(objects: tuple[SceneObject, ...], depth: DepthMap, cuts: Sequence[
     )
 
 
+def reordered(layers: tuple[Layer, ...], said: Sequence[tuple[str, str, str]]) -> tuple[Layer, ...]:
+    """The layers after corrections of who is in front of whom.
+
+    Args:
+        said: (subject, "in front of" | "behind" | "at the same depth", object), in the order they were said.
+
+    Where the layers say otherwise the subject moves: into the object's layer, and before it or behind it there. The layers'
+    limits stay, so `purity` tells what a moved object's pixels say.
+    """
+    rows = [list(layer.object_ids) for layer in layers]
+    place = {name: k for k, row in enumerate(rows) for name in row}
+    for subject, predicate, object_ in said:
+        if subject not in place or object_ not in place:
+            continue
+        own, other = place[subject], place[object_]
+        order = (own, rows[own].index(subject)), (other, rows[other].index(object_))
+        agrees = {"in front of": order[0] < order[1], "behind": order[0] > order[1], "at the same depth": own == other}
+        if not agrees[predicate]:
+            rows[own].remove(subject)
+            rows[other].insert(rows[other].index(object_) + (predicate != "in front of"), subject)
+            place[subject] = other
+    return tuple(replace(layer, object_ids=tuple(row)) for layer, row in zip(layers, rows, strict=True))
+
+
 def _spread(objects: tuple[SceneObject, ...], depth: DepthMap) -> NDArray[np.float64]:
     """(N, 3) farness of each object: its near end, median and far end (10th, 50th, 90th percentile); NaN unknown."""
     out = np.full((len(objects), 3), np.nan)
-    for i, o in enumerate(with_depth_stats(objects, depth)):
+    measured = objects if all(o.depth is not None for o in objects) else with_depth_stats(objects, depth)
+    for i, o in enumerate(measured):
         if o.depth is not None:
             values = np.array([o.depth.p10, o.depth.median, o.depth.p90], np.float32)
             out[i] = np.sort(depth.to_farness(values))

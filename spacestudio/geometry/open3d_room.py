@@ -8,13 +8,13 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spacestudio.domain.cloud import PointCloud
+from spacestudio.domain.space import OrientedBox, Plane
 from spacestudio.settings import settings
 
 NEIGHBOURS: Final = 20
@@ -35,46 +35,6 @@ TRIES: Final = 600
 """Planes tried."""
 
 Points = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Plane:
-    """normal · p + offset = 0 in the camera frame; the normal has length 1 and points up (-y).
-
-    Attributes:
-        normal: (x, y, z).
-        offset: in the cloud's unit.
-        share: of the points looked at that lie on it, in [0, 1].
-    """
-
-    normal: tuple[float, float, float]
-    offset: float
-    share: float
-
-    def height(self, points_camera: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """(N,) height of (N, 3) points above the plane, in the cloud's unit."""
-        return np.asarray(np.asarray(points_camera, np.float64) @ np.array(self.normal) + self.offset, np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class OrientedBox:
-    """A box that may be turned.
-
-    Attributes:
-        center: (3,) camera frame.
-        rotation: (3, 3), columns are the box's axes, right-handed.
-        extent: (3,) full lengths along those axes.
-    """
-
-    center: NDArray[np.float64]
-    rotation: NDArray[np.float64]
-    extent: NDArray[np.float64]
-
-    @property
-    def corners(self) -> NDArray[np.float64]:
-        """(8, 3): the last axis flips fastest."""
-        signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1], indexing="ij")).reshape(3, -1).T / 2
-        return np.asarray(self.center + (signs * self.extent) @ self.rotation.T, np.float64)
 
 
 @functools.cache

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spacestudio.domain.graph import Frame
-from spacestudio.geometry.measure import Measurements
-from spacestudio.relations.family import Family, Matrix, differences, pair_scale
+from spacestudio.relations.family import Column, Family, Pairs, clipped
 
 THRESHOLD = 0.05
 """Share of the pair's mean distance (ours, after SEEDS 4.4's default)."""
@@ -17,14 +16,13 @@ OVERLAP = 0.75
 """Two 10-90 % depth ranges that share more than this of the shorter one are not ordered (ours, after SEEDS 4.4)."""
 
 
-def _margins(m: Measurements, frame: Frame) -> Mapping[str, Matrix]:
+def _margins(pairs: Pairs, frame: Frame) -> Mapping[str, Column]:
     """Difference of the median distances as a share of the pair's mean distance; overlapping ranges stay undecided."""
-    near, middle, far = m.low[:, 2], m.center[:, 2], m.high[:, 2]
-    front = differences(middle) / pair_scale(m)
-    shared = np.minimum(far[:, None], far[None, :]) - np.maximum(near[:, None], near[None, :])
-    shorter = np.maximum(np.minimum((far - near)[:, None], (far - near)[None, :]), 1e-9)
-    limit = THRESHOLD * 0.99
-    ordered = np.where(shared / shorter > OVERLAP, np.clip(front, -limit, limit), front)
+    a, b = pairs.a, pairs.b
+    front = (b.center[2] - a.center[2]) / pairs.scale
+    shared = np.minimum(a.high[2], b.high[2]) - np.maximum(a.low[2], b.low[2])
+    shorter = np.maximum(np.minimum(a.high[2] - a.low[2], b.high[2] - b.low[2]), 1e-9)
+    ordered = clipped(front, shared / shorter > OVERLAP, THRESHOLD)
     return {"in front of": ordered, "behind": -ordered, "at the same depth": THRESHOLD * 0.75 - np.abs(front)}
 
 

@@ -7,28 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 
 from spacestudio.domain.graph import Frame
-from spacestudio.geometry.measure import Measurements
-from spacestudio.relations.family import Family, Matrix, differences
+from spacestudio.relations.family import Column, Family, Pairs
 
 NEAR, FAR, BAND = 0.75, 1.5, 0.25
 """Gap over mean size: near below NEAR, far above FAR, each with a band of BAND (ours)."""
 
 
-def gaps(m: Measurements) -> Matrix:
-    """(N, N): distance between the objects' 10-90 % boxes in the camera frame, in the cloud's unit."""
-    apart = np.maximum(m.low[None, :] - m.high[:, None], m.low[:, None] - m.high[None, :])
-    return np.asarray(np.linalg.norm(np.maximum(apart, 0), axis=2))
+def gaps(pairs: Pairs) -> Column:
+    """(P,) distance between the objects' 10-90 % boxes in the camera frame, in the cloud's unit."""
+    apart = np.maximum(np.maximum(pairs.b.low - pairs.a.high, pairs.a.low - pairs.b.high), 0)
+    return np.asarray(np.sqrt(np.square(apart).sum(0)))
 
 
-def _margins(m: Measurements, frame: Frame) -> Mapping[str, Matrix]:
+def _margins(pairs: Pairs, frame: Frame) -> Mapping[str, Column]:
     """near: NEAR minus gap over size; far: gap over size minus FAR; beside: near, and apart sideways most of all."""
-    diagonal = np.linalg.norm(m.high - m.low, axis=1)
-    size = np.maximum((diagonal[:, None] + diagonal[None, :]) / 2, 1e-9)
-    gap = gaps(m) / size
-    across, down, away = (np.abs(differences(m.center[:, axis])) / size for axis in range(3))
+    own, other = (np.sqrt(np.square(side.high - side.low).sum(0)) for side in (pairs.a, pairs.b))
+    size = np.maximum((own + other) / 2, 1e-9)
+    gap = gaps(pairs) / size
+    across, down, away = np.abs(pairs.b.center - pairs.a.center) / size
     near = NEAR - gap
-    beside = np.minimum(near, np.minimum(across - down, across - away))
-    return {"beside": beside, "near": near, "far": gap - FAR}
+    return {"beside": np.minimum(near, across - np.maximum(down, away)), "near": near, "far": gap - FAR}
 
 
 FAMILY = Family(
@@ -39,4 +37,5 @@ FAMILY = Family(
     _margins,
     choose="first",
     needs_depth=True,
+    length=gaps,
 )

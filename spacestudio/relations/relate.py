@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spacestudio.domain.graph import Frame, Relation, RelationTable, SpatialGraph, Verdict
+from spacestudio.domain.graph import Evidence, Frame, Relation, RelationTable, SpatialGraph, Verdict
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
-from spacestudio.geometry.measure import Measurements
 from spacestudio.relations import FAMILIES
-from spacestudio.relations.family import Family
+from spacestudio.relations.family import Family, Pairs, joined, stacked
 
 VIEWS: Mapping[Frame, int] = {"left": 1, "back": 2, "right": 3}
 """Viewpoint -> quarter turns from the camera."""
@@ -49,7 +50,7 @@ class Judged:
     Attributes:
         margin: (N, N) under the stated assumption.
         sign: (N, N) int8: 1 true, -1 false, 0 undecided.
-        wavers: (N, N) bool: would be decided otherwise under another far/near ratio.
+        wavers: (N, N) bool: would be decided otherwise under another assumption.
     """
 
     margin: NDArray[np.float64]
@@ -57,21 +58,81 @@ class Judged:
     wavers: NDArray[np.bool_]
 
 
-def judge(f: Family, variants: tuple[Measurements, ...], frame: Frame) -> dict[str, Judged]:
-    """Each predicate of a family over all pairs; a verdict holds only if it holds under every assumption."""
-    with np.errstate(invalid="ignore"):
-        margins = [f.margins(m, frame) for m in variants]
-        out = {}
-        for predicate, threshold in f.thresholds.items():
-            signs = []
-            for m in margins:
-                value = np.nan_to_num(m[predicate], nan=0.0)
-                signs.append((value >= threshold).astype(np.int8) - (value <= -threshold).astype(np.int8))
-            agreed = np.logical_and.reduce([s == signs[0] for s in signs])
-            out[predicate] = Judged(
-                np.nan_to_num(margins[0][predicate], nan=0.0), np.where(agreed, signs[0], 0).astype(np.int8), ~agreed
-            )
+def judge(f: Family, variants: Sequence[Measurements], frame: Frame) -> dict[str, Judged]:
+    """Each predicate of a family over all pairs of one picture; a verdict holds only if it holds under every assumption."""
+    a, b = _pairs_of(len(variants[0]))
+    found = _decide(f, [Pairs(m, a, b) for m in variants], frame)
+    return {
+        p: Judged(*(_matrix(len(variants[0]), column[k], column[f.inverse[k]]) for column in found.columns))
+        for k, p in enumerate(f.predicates)
+    }
+
+
+@cache
+def _pairs_of(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Each unordered pair of n objects once, the earlier one first: the other way round a family says the inverse."""
+    return np.triu_indices(n, 1)
+
+
+def _matrix(n: int, forward: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
+    """(N, N) from the (P,) values of the pairs and of the reversed pairs; the diagonal is 0."""
+    out = np.zeros((n, n), forward.dtype)
+    a, b = _pairs_of(n)
+    out[a, b], out[b, a] = forward, back
     return out
+
+
+class _Decided(NamedTuple):
+    """A family's K predicates over P pairs: margins as stated, verdicts that hold under every assumption.
+
+    `wavers` (K, P) int: bit v says that assumption v alone would decide otherwise.
+    """
+
+    margin: NDArray[np.float64]
+    sign: NDArray[np.int8]
+    wavers: NDArray[np.int64]
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        return self.margin, self.sign, self.wavers != 0
+
+
+BLOCK = 16_384
+"""Pairs judged at a time, so that what a rule looks at stays in the processor's cache."""
+
+
+def _decide(f: Family, variants: Sequence[Pairs], frame: Frame) -> _Decided:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        limits = f.limits[:, None]
+        stated: NDArray[np.float64] | None = None
+        for v, pairs in enumerate(variants):
+            margin = np.nan_to_num(stacked(f, f.margins(pairs, frame)), nan=0.0)
+            signs = (margin >= limits).astype(np.int8) - (margin <= -limits).astype(np.int8)
+            if stated is None:
+                stated, sign = margin, signs
+                wavers = np.zeros(margin.shape, np.int64)
+            else:
+                wavers |= (signs != sign).astype(np.int64) << v
+    assert stated is not None
+    return _Decided(stated, np.where(wavers, 0, sign).astype(np.int8), wavers)
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One picture to be related.
+
+    Attributes:
+        objects: N of them.
+        variants: their measurements, see `geometry.measure`.
+        scene, negative_objects: carried into the graph.
+        assumptions: what every 3D relation rests on ("60° field of view"), noted in its evidence.
+    """
+
+    objects: tuple[SceneObject, ...]
+    variants: tuple[Measurements, ...]
+    scene: str = ""
+    negative_objects: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 def relate(
@@ -81,63 +142,160 @@ def relate(
     negative_objects: Iterable[str] = (),
     assumptions: Iterable[str] = (),
 ) -> SpatialGraph:
-    """The picture's own graph: one relation per ordered pair, family and frame.
+    """The picture's own graph: one relation per ordered pair, family and frame; the arguments are those of `Shot`."""
+    return relate_all([Shot(objects, variants, scene, tuple(negative_objects), tuple(assumptions))])[0]
 
-    Args:
-        objects: N of them.
-        variants: their measurements, see `geometry.measure`.
-        scene, negative_objects: carried into the graph.
-        assumptions: what every 3D relation rests on ("camera: 60° assumed"), noted in its evidence.
-    """
-    tables: list[RelationTable] = []
-    has_depth = bool(len(objects)) and bool(np.isfinite(variants[0].z).any())
-    notes: dict[str, Any] = {"assumed": list(assumptions)} if list(assumptions) else {}
-    wavering = notes | {"undecided_because": "the verdict changes with the assumed far/near ratio"}
+
+def relate_all(shots: Sequence[Shot]) -> list[SpatialGraph]:
+    """The graphs of many pictures, judged together: much faster than one by one where pictures hold few objects."""
+    out: dict[int, SpatialGraph] = {}
+    groups: dict[tuple[int, bool, bool], list[int]] = {}
+    for k, shot in enumerate(shots):
+        if len(shot.objects) < 2:
+            out[k] = SpatialGraph.of(shot.objects, (), shot.scene, shot.negative_objects)
+        else:
+            stated = shot.variants[0]
+            groups.setdefault((len(shot.variants), stated.has_depth, stated.metric), []).append(k)
+    for chosen in groups.values():
+        own = [shots[k] for k in chosen]
+        for k, table in zip(chosen, _related(own), strict=True):
+            out[k] = SpatialGraph(shots[k].objects, table, shots[k].scene, shots[k].negative_objects)
+    return [out[k] for k in range(len(shots))]
+
+
+def _related(shots: Sequence[Shot]) -> list[RelationTable]:
+    """The relations of pictures that have as many assumptions each, and either all or none depth."""
+    batch = _Batch.of(shots)
+    stated = shots[0].variants[0]
+    tables: list[_Rows] = []
     for f in map(family, FAMILIES):
         for frame in f.frames:
-            if has_depth or not (f.needs_depth or frame != "image"):
-                tables.append(_stored(f, frame, variants, notes if frame != "image" else {}, wavering))
-    if not tables or len(objects) < 2:
-        return SpatialGraph.of(objects, (), scene, negative_objects)
-    return SpatialGraph(tuple(objects), RelationTable.joined(tables), scene, tuple(negative_objects))
+            if stated.has_depth or not (f.needs_depth or frame != "image"):
+                tables.append(_stored(f, frame, batch))
+    return batch.split(tables)
 
 
-def _stored(
-    f: Family, frame: Frame, variants: tuple[Measurements, ...], notes: Mapping[str, Any], wavering: Mapping[str, Any]
-) -> RelationTable:
-    """What one family contributes in one frame."""
-    judged = judge(f, variants, frame)
-    names = np.array(f.predicates)
-    limits = np.array(list(f.thresholds.values()))
-    margin = np.stack([j.margin for j in judged.values()])
-    sign = np.stack([j.sign for j in judged.values()])
-    wavers = np.stack([j.wavers for j in judged.values()])
-    strongest = (margin / limits[:, None, None]).argmax(0)
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """All pairs of some pictures, measured under each assumption, and how their relations are put in order.
+
+    Attributes:
+        variants: the pairs under each assumption, earlier object first.
+        subject, object: (2P,) places within the picture, of the pairs and then of the reversed pairs.
+        picture: (2P,) which one.
+        order: (2P,) the same by picture, subject and object.
+        notes: for each picture what its 3D relations rest on.
+        assumed: what each assumption varies.
+    """
+
+    variants: tuple[Pairs, ...]
+    subject: NDArray[np.int32]
+    object: NDArray[np.int32]
+    picture: NDArray[np.intp]
+    order: NDArray[np.intp]
+    notes: tuple[Mapping[str, Any], ...]
+    assumed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, shots: Sequence[Shot], turns: int = 0) -> _Batch:
+        counts = np.array([len(s.objects) for s in shots])
+        own = [_pairs_of(n) for n in counts.tolist()]
+        sizes = [len(a) for a, _ in own]
+        picture = np.repeat(np.arange(len(shots)), sizes)
+        a, b = (np.concatenate([pair[k] for pair in own]) for k in (0, 1))
+        offset = np.repeat(np.cumsum(counts) - counts, sizes)
+        touch, touched = (
+            np.concatenate([s.variants[0].contact[pair[k], pair[1 - k]] for s, pair in zip(shots, own, strict=True)])
+            for k in (0, 1)
+        )
+        variants = []
+        for v in range(len(shots[0].variants)):
+            m = joined([s.variants[v] for s in shots]).turned(turns)
+            variants.append(Pairs(m, offset + a, offset + b, touch, touched))
+        subject, object_ = np.concatenate((a, b)), np.concatenate((b, a))
+        pictures = np.concatenate((picture, picture))
+        order = np.lexsort((object_, subject, pictures))
+        notes = tuple({"assumed": list(s.assumptions)} if s.assumptions else {} for s in shots)
+        about = tuple(m.assumption.about for m in shots[0].variants)
+        return cls(tuple(variants), subject.astype(np.int32), object_.astype(np.int32), pictures, order, notes, about)
+
+    def because(self, wavers: int) -> str:
+        """Which assumptions a verdict would change with."""
+        about = dict.fromkeys(name for v, name in enumerate(self.assumed) if wavers >> v & 1)
+        return f"the verdict changes with the assumed {' and '.join(name or 'measurement' for name in about)}"
+
+    def split(self, tables: Sequence[_Rows]) -> list[RelationTable]:
+        """The tables' rows, picture by picture."""
+        if len(self.notes) == 1:
+            return [RelationTable.joined([t.table for t in tables])]
+        whole = RelationTable.joined([t.table for t in tables])
+        picture = np.concatenate([t.picture for t in tables])
+        by_picture = np.argsort(picture, kind="stable")
+        ends = np.searchsorted(picture[by_picture], np.arange(len(self.notes) + 1))
+        return [whole[by_picture[start:stop]] for start, stop in pairwise(ends.tolist())]
+
+
+class _Rows(NamedTuple):
+    """Relations of one family in one frame, and the picture each is of."""
+
+    table: RelationTable
+    picture: NDArray[np.intp]
+
+
+def _stored(f: Family, frame: Frame, batch: _Batch) -> _Rows:
+    """What one family contributes in one frame: of each pair one relation, and its inverse of the reversed pair."""
+    pairs = len(batch.variants[0])
+    blocks = [slice(start, start + BLOCK) for start in range(0, pairs, BLOCK)]
+    found = [_decide(f, [p[block] for p in batch.variants], frame) for block in blocks] if pairs > BLOCK else []
+    margin, sign, wavers = (
+        (np.concatenate(parts, 1) for parts in zip(*found, strict=True)) if found else _decide(f, batch.variants, frame)
+    )
+    strongest = (margin / f.limits[:, None]).argmax(0)
     holds = sign > 0
     pick = np.where(holds.any(0), holds.argmax(0), strongest) if f.choose == "first" else strongest
-    n = len(variants[0])
-    keep = ~np.eye(n, dtype=bool)
-    inverse = np.array([f.predicates.index(f.inverses[name]) for name in f.predicates])
-    pick = np.where(np.triu(keep), pick, inverse[pick.T])  # the reversed pair says the inverse, on ties too
+    each = np.arange(pairs)
+    rows = batch.order
     if not f.stores_false:
-        keep &= ~(sign < 0).all(0)
-    s, o = np.nonzero(keep)
-    p = pick[s, o]
-    chosen = sign[p, s, o]
-    verdict = np.array(["undecided", "true", "false"])[np.where(chosen < 0, 2, chosen)]
-    evidence = tuple(wavering if shaky else notes for shaky in wavers[p, s, o].tolist())
-    return RelationTable(
-        s.astype(np.int32),
-        o.astype(np.int32),
-        names[p],
-        np.full(len(s), f.name),
-        np.full(len(s), frame),
-        margin[p, s, o],
-        limits[p],
-        verdict,
-        np.full(len(s), "geometry"),
-        evidence,
+        kept = np.asarray((sign >= 0).any(0))
+        rows = rows[kept[rows % pairs]]
+    pair = rows % pairs
+    predicate = np.where(rows < pairs, pick[pair], f.inverse[pick[pair]])
+    chosen = sign[pick, each][pair]
+    picture = batch.picture[rows]
+    table = RelationTable(
+        batch.subject[rows],
+        batch.object[rows],
+        np.array(f.predicates)[predicate],
+        np.full(len(rows), f.name),
+        np.full(len(rows), frame),
+        margin[pick, each][pair],
+        f.limits[predicate],
+        _VERDICTS[chosen],
+        np.full(len(rows), "geometry"),
+        _evidence(f, frame, batch, picture, wavers[pick, each][pair], pair),
     )
+    return _Rows(table, picture)
+
+
+_VERDICTS = np.array(["undecided", "true", "false"])
+"""By sign: 0, 1, -1."""
+
+
+def _evidence(
+    f: Family, frame: Frame, batch: _Batch, picture: NDArray[np.intp], wavers: NDArray[np.int64], pair: NDArray[np.intp]
+) -> Evidence:
+    """What else each row rests on: its picture's assumptions, which of them it wavers with, and its length in metres."""
+    pictures = len(batch.notes)
+    found, kind = np.unique(wavers * pictures + picture, return_inverse=True)
+    kinds: list[Mapping[str, Any]] = []
+    for code in found.tolist():
+        wavering, which = divmod(code, pictures)
+        notes = batch.notes[which] if frame != "image" or wavering else {}
+        kinds.append({**notes, "undecided_because": batch.because(wavering)} if wavering else notes)
+    metres = np.full(len(picture), np.nan)
+    if f.length is not None and batch.variants[0].metric:
+        metres = f.length(batch.variants[0])[pair]
+    return Evidence(tuple(kinds), kind.astype(np.int32), metres)
 
 
 def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
@@ -146,15 +304,13 @@ def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
     A corrected relation keeps what geometry says now in its evidence: `measured` (predicate, margin, verdict) and
     `pin`: "agrees", "overrules", or "stale" when the measurement changed since the correction was made.
     """
-    if not pins:
-        return graph
-    rows = {r.key: r for r in graph}
+    said: dict[Key, Relation] = {}
     for (subject, object_, family_name, frame), pin in pins.items():
         if subject not in graph or object_ not in graph:
             continue
         for relation in _both_ways(subject, object_, family_name, frame, pin):
-            rows[relation.key] = _overruled(rows.get(relation.key), relation, pin.get("measured"))
-    return graph.but(relations=rows.values())
+            said[relation.key] = _overruled(graph.by_key.get(relation.key), relation, pin.get("measured"))
+    return graph.with_relations(said.values())
 
 
 def _both_ways(subject: str, object_: str, family_name: str, frame: str, pin: Mapping[str, Any]) -> list[Relation]:
@@ -208,13 +364,17 @@ def seen_from(
 
     The person's corrections turn with it: what is in front of the other stands on the right of it from the left side.
     """
-    turned = tuple(m.turned(VIEWS[view]) for m in variants)
-    if not objects or not np.isfinite(turned[0].z).any():
+    if len(objects) < 2 or not variants[0].has_depth:
         return ()
-    table = RelationTable.joined([_stored(family(name), view, turned, {}, {}) for name in ("direction", "depth")])
-    seen = {r.key: r for r in SpatialGraph(objects, table)}
-    for r in graph:
-        if r.origin == "person" and (mapped := turn_predicate(r.predicate, VIEWS[view])) and r.verdict != "undecided":
+    batch = _Batch.of([Shot(objects, variants)], VIEWS[view])
+    table = RelationTable.joined([_stored(family(name), view, batch).table for name in ("direction", "depth")])
+    measured = SpatialGraph(objects, table)
+    said = [r for r in graph if r.origin == "person"]
+    if not said:
+        return measured.relations
+    seen = dict(measured.by_key)
+    for r in said:
+        if (mapped := turn_predicate(r.predicate, VIEWS[view])) and r.verdict != "undecided":
             f = family_of(mapped)
             assert f is not None
             key = (r.subject, r.object, f.name, view)

@@ -7,21 +7,20 @@ from collections.abc import Mapping
 import numpy as np
 
 from spacestudio.domain.graph import Frame
-from spacestudio.geometry.measure import Measurements
-from spacestudio.relations.family import Family, Matrix
+from spacestudio.relations.family import Column, Family, Pairs
 
 THRESHOLD = 0.005
 """Share of the picture's sides (ours)."""
 
 
-def _margins(m: Measurements, frame: Frame) -> Mapping[str, Matrix]:
+def _margins(pairs: Pairs, frame: Frame) -> Mapping[str, Column]:
     """Inset of the tightest side for containment; depth of the shared strip, or minus the gap, for overlap."""
-    b = m.boxes
-    insets = np.concatenate((b[:, None, :2] - b[None, :, :2], b[None, :, 2:] - b[:, None, 2:]), axis=2)
-    inside = insets.min(2)
-    shared = np.minimum(b[:, None, 2:], b[None, :, 2:]) - np.maximum(b[:, None, :2], b[None, :, :2])
-    overlap = shared.min(2)
-    return {"inside": inside, "surrounding": inside.T, "overlapping": overlap, "separated": -overlap}
+    a, b = pairs.a.box, pairs.b.box
+    first, last = a[:2] - b[:2], b[2:] - a[2:]
+    inside = np.minimum(first, last).min(0)
+    surrounding = -np.maximum(first, last).max(0)
+    overlap = (np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])).min(0)
+    return {"inside": inside, "surrounding": surrounding, "overlapping": overlap, "separated": -overlap}
 
 
 FAMILY = Family(

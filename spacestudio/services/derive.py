@@ -6,10 +6,9 @@ what a person set is laid over the measurement and marked, never lost.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,51 +24,17 @@ from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.qa import QAPair
 from spacestudio.domain.sample import EngineRun, Layer, Sample
 from spacestudio.errors import ImpossibleGraph, LayoutError
-from spacestudio.geometry.layering import layers_of
-from spacestudio.geometry.measure import Measurements, measure, with_depth_stats
-from spacestudio.geometry.unproject import to_cloud
+from spacestudio.geometry.open3d_room import backend
 from spacestudio.qa.ask import ask
 from spacestudio.qa.merge import merge
 from spacestudio.qa.scene import Scene
 from spacestudio.reasoning.consistency import clashes
-from spacestudio.relations.relate import VIEWS, relate, seen_from, with_pins
+from spacestudio.relations.relate import VIEWS, seen_from, with_pins
 from spacestudio.services.arrange import plan
-from spacestudio.services.payloads import from_png, graph_of, object_of, run_of
+from spacestudio.services.lift import Lifter, Memo, corrected_layers, frozen, lift_key
+from spacestudio.services.payloads import from_png, graph_of, run_of
 from spacestudio.services.verify import verify
 from spacestudio.store.blobs import Blobs
-
-T = TypeVar("T")
-
-
-class Memo:
-    """The last results of a few pure functions, by key."""
-
-    def __init__(self, size: int = 64) -> None:
-        self.size = size
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The kept result, or a fresh one."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            kept: T = self._kept[key]
-            return kept
-        value = make()
-        self._kept[key] = value
-        while len(self._kept) > self.size:
-            self._kept.popitem(last=False)
-        return value
-
-
-@dataclass(frozen=True, eq=False)
-class Lifted:
-    """Objects in space: with depth stats, measured, layered, and the cloud they are part of."""
-
-    objects: tuple[SceneObject, ...]
-    variants: tuple[Measurements, ...]
-    layers: tuple[Layer, ...]
-    cloud: PointCloud | None
-    graph: SpatialGraph
 
 
 class Deriver:
@@ -77,7 +42,7 @@ class Deriver:
 
     def __init__(self, blobs: Blobs) -> None:
         self.blobs = blobs
-        self._arrays, self._stages = Memo(24), Memo(48)
+        self._arrays, self._stages, self._lifter = Memo(24), Memo(48), Lifter()
 
     def picture(self, digest: str) -> NDArray[np.uint8]:
         """(H, W, 3) uint8"""
@@ -100,14 +65,15 @@ class Deriver:
         image = self.picture(created["image"])
         height, width = image.shape[:2]
         depth, camera = self.depth_and_camera(state, width, height)
-        lifted = self._stages.get(_lift_key(state), lambda: _lift(state, image, depth, camera))
+        lifted = self._lifter.lift(state, image, depth, camera)
         graph = with_pins(lifted.graph, state.pins)
         views = self._stages.get(
-            ("views", _lift_key(state), _frozen(state.pins)),
+            ("views", lift_key(state), frozen(state.pins)),
             lambda: {str(view): seen_from(view, lifted.objects, lifted.variants, graph) for view in VIEWS},
         )
+        layers = corrected_layers(lifted.layers, state.pins)
         found = tuple(clashes(graph)) if state.pins else ()
-        qa = self._questions(state, lifted, graph, views, depth, found, image)
+        qa = self._questions(state, layers, graph, views, depth, found, image)
         asked = target_of(state, graph)
         layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
         verdicts = verify(asked, graph, lifted.variants) if asked else ()
@@ -122,7 +88,7 @@ class Deriver:
             depth,
             camera,
             lifted.cloud,
-            lifted.layers,
+            layers,
             views,
             asked,
             layout,
@@ -136,6 +102,8 @@ class Deriver:
             self._input(created),
             tuple(events),
             problem,
+            lifted.space,
+            lifted.variants,
         )
 
     def depth_and_camera(self, state: State, width: int, height: int) -> tuple[DepthMap | None, Camera | None]:
@@ -160,7 +128,7 @@ class Deriver:
     def _questions(
         self,
         state: State,
-        lifted: Lifted,
+        layers: tuple[Layer, ...],
         graph: SpatialGraph,
         views: Mapping[str, tuple[Relation, ...]],
         depth: DepthMap | None,
@@ -170,12 +138,12 @@ class Deriver:
         touched = frozenset({*state.qa_edits, *state.qa_status})
         seed = int(state.created["image"][:8], 16)
         scene = replace(
-            scene_of(graph, views, lifted.layers, depth, found, image.shape[1], image.shape[0]),
+            scene_of(graph, views, layers, depth, found, image.shape[1], image.shape[0]),
             unlisted=frozenset(state.unlisted),
             seed=seed,
             kept=touched,
         )
-        key = "ask", _lift_key(state), _frozen(state.pins), scene.unlisted, touched
+        key = "ask", lift_key(state), frozen(state.pins), scene.unlisted, touched
         derived = self._stages.get(key, lambda: ask(scene))
         return merge(derived, state.qa_edits, state.qa_status, scene)
 
@@ -190,7 +158,7 @@ class Deriver:
 
         if not state.wants:
             return None, ""
-        return self._stages.get(("plan", _lift_key(state), _frozen(state.pins), _frozen(vars(state.wants))), make)
+        return self._stages.get(("plan", lift_key(state), frozen(state.pins), frozen(vars(state.wants))), make)
 
 
 def _scaled(depth: DepthMap, metres_per_unit: float) -> DepthMap:
@@ -243,58 +211,10 @@ def target_of(state: State, graph: SpatialGraph) -> SpatialGraph | None:
 
 
 def _runs(state: State, cloud: PointCloud | None) -> tuple[EngineRun, ...]:
-    """The engines that made the sample; the cloud is always unprojected by NumPy."""
+    """The engines that made the sample; NumPy unprojects the cloud, Open3D where it can be used finds floor and boxes."""
     runs = dict(state.runs)
     if cloud is not None:
         runs["cloud"] = {"stage": "cloud", "engine": "numpy", "version": np.__version__}
+        name, _, version = backend().partition(" ")
+        runs["space"] = {"stage": "space", "engine": name, "version": version}
     return tuple(run_of(p) for _, p in sorted(runs.items()))
-
-
-def _lift_key(state: State) -> Hashable:
-    """What the measured graph depends on."""
-    depth = (state.depth or {}).get("blob"), (state.depth or {}).get("kind"), _frozen((state.depth or {}).get("camera"))
-    return (
-        "lift",
-        state.created["image"],
-        depth,
-        _frozen(state.camera),
-        state.scale,
-        _frozen(state.cuts),
-        _frozen(state.objects),
-        _frozen(state.created.get("negative_objects")),
-    )
-
-
-def _frozen(value: Any) -> Hashable:
-    """A hashable stand-in for JSON values; masks are compared by their text."""
-    if isinstance(value, Mapping):
-        return tuple((k, _frozen(v)) for k, v in value.items())
-    if isinstance(value, (list, tuple)):
-        return tuple(_frozen(v) for v in value)
-    return value  # type: ignore[no-any-return]
-
-
-def _lift(state: State, image: NDArray[np.uint8], depth: DepthMap | None, camera: Camera | None) -> Lifted:
-    """Objects measured, layered, related, and the cloud."""
-    height, width = image.shape[:2]
-    objects = tuple(object_of(p, width, height) for p in state.objects.values())
-    objects = with_depth_stats(objects, depth)
-    variants = measure(objects, width, height, depth, camera)
-    assumptions = assumed(depth, camera)
-    created = state.created
-    graph = relate(objects, variants, created.get("scene", ""), created.get("negative_objects", ()), assumptions)
-    layers = layers_of(objects, depth, state.cuts) if depth is not None else ()
-    cloud = to_cloud(image, depth, camera, objects) if depth is not None and camera is not None else None
-    return Lifted(objects, variants, layers, cloud, graph)
-
-
-def assumed(depth: DepthMap | None, camera: Camera | None) -> tuple[str, ...]:
-    """What 3D statements rest on, in words."""
-    notes = []
-    if depth is not None and depth.kind != "metric":
-        notes.append("far/near ratio 10")
-    if depth is not None and "without a model" in depth.source:
-        notes.append("depth estimated without a model")
-    if camera is not None and camera.is_assumed:
-        notes.append("60° field of view")
-    return tuple(notes)

@@ -1,6 +1,7 @@
 """What must hold of the relations whatever the scene: mirrors, inverses, and the definitions written out pair by pair."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import strategies as st
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
-from spacestudio.geometry.measure import Measurements, measure
+from spacestudio.geometry.measure import measure
 from spacestudio.relations import FAMILIES
-from spacestudio.relations.relate import family, inverse_of, judge, relate
+from spacestudio.relations.relate import Shot, family, inverse_of, judge, relate, relate_all
+from tests.support import margins
 
 WIDTH, HEIGHT = 64, 32  # powers of two: shares of the picture are exact, so equal margins are equal bit by bit
 
@@ -109,7 +112,11 @@ def test_a_verdict_is_what_its_margin_says(objects, depth):
 @given(scenes(), depths())
 def test_a_verdict_survives_every_assumption(objects, depth):
     variants = measure(objects, WIDTH, HEIGHT, depth, CAMERA)
-    assert len(variants) == (1 if depth.kind == "metric" else 3)
+    about = [m.assumption.about for m in variants]
+    ratios = [] if depth.kind == "metric" else ["far/near ratio"] * 2
+    assert about == ["", *ratios, *["field of view"] * 2]
+    given = replace(CAMERA, source="given")
+    assert [m.assumption.about for m in measure(objects, WIDTH, HEIGHT, depth, given)] == ["", *ratios]
     for name in FAMILIES:
         f = family(name)
         for frame in f.frames:
@@ -139,7 +146,11 @@ def measurements(draw):
         center[gone] = low[gone] = high[gone] = np.nan
     z = np.stack((low[:, 2], center[:, 2], high[:, 2]), 1)
     contact = rng.uniform(0, 1, (n, n)) * (rng.random((n, n)) < 0.5)
-    return Measurements(table, np.array([640.0, 480.0]), z, center, low, high, contact, True)
+    heights = None
+    if draw(st.booleans()):
+        heights = np.sort(rng.uniform(-0.2, 1, (n, 2)), axis=1)
+        heights[rng.random(n) < 0.3] = np.nan
+    return Measurements(table, np.array([640.0, 480.0]), z, center, low, high, contact, True, 0.0, heights)
 
 
 def mean_distance(m, s, o):
@@ -174,7 +185,10 @@ def topology(m, s, o, frame):
 
 
 def scale(m, s, o, frame):
-    (aw, ah), (bw, bh) = (((m.boxes[i][2:] - m.boxes[i][:2]) * m.size_px) for i in (s, o))
+    if frame == "image":
+        (aw, ah), (bw, bh) = (((m.boxes[i][2:] - m.boxes[i][:2]) * m.size_px) for i in (s, o))
+    else:
+        (aw, ah), (bw, bh) = (np.maximum(m.high[i] - m.low[i], 1e-9)[:2] for i in (s, o))
     larger, wider, taller = math.log(math.sqrt(aw * ah) / math.sqrt(bw * bh)), math.log(aw / bw), math.log(ah / bh)
     return {
         "larger": larger, "smaller": -larger, "wider": wider, "narrower": -wider, "taller": taller, "shorter": -taller,
@@ -202,6 +216,10 @@ def support(m, s, o, frame):
         middle = [(m.boxes[i][1] + m.boxes[i][3]) / 2 for i in (upper, lower)]
         gap = max(m.low[lower][2] - m.high[upper][2], m.low[upper][2] - m.high[lower][2])
         far = gap / mean_distance(m, upper, lower) > 0.35  # False when unknown
+        if m.heights is not None:
+            level = 0.03 * mean_distance(m, upper, lower)
+            bottom, top = m.heights[upper][0], m.heights[lower][1]
+            far = far or (bottom < level and top > 2 * level) or bottom - top > level
         return m.contact[upper][lower] - 0.4 if middle[0] < middle[1] and not far else -0.4
 
     return {"on": on(s, o), "under": on(o, s)}
@@ -212,6 +230,11 @@ BY_HAND = {
 }  # fmt: skip
 
 
+def frames_of(f):
+    """Where it is stored, and where it can be judged besides."""
+    return dict.fromkeys((*f.frames, "camera")) if f.name == "scale" else f.frames
+
+
 def test_every_family_has_its_definition_here():
     assert list(BY_HAND) == list(FAMILIES)
 
@@ -220,8 +243,8 @@ def test_every_family_has_its_definition_here():
 @given(m=measurements())
 def test_margins_equal_the_definition_pair_by_pair(name, m):
     f = family(name)
-    for frame in f.frames:
-        found = f.margins(m, frame)
+    for frame in frames_of(f):
+        found = margins(f, m, frame)
         assert set(found) == set(f.thresholds) == set(f.inverses)
         for s in range(len(m)):
             for o in range(len(m)):
@@ -247,8 +270,35 @@ def test_the_inverse_of_the_inverse_is_the_predicate(name):
 @given(m=measurements())
 def test_the_margin_of_the_inverse_is_the_margin(name, m):
     f = family(name)
-    for frame in f.frames:
-        found = f.margins(m, frame)
+    for frame in frames_of(f):
+        found = margins(f, m, frame)
         off = ~np.eye(len(m), dtype=bool)
         for predicate, inverse in f.inverses.items():
             np.testing.assert_allclose(found[predicate][off], found[inverse].T[off], atol=1e-12)
+
+
+@given(st.lists(scenes(), max_size=5), depths(), st.integers(0, 2**5 - 1))
+def test_many_pictures_at_once_give_what_each_gives_alone(pictures, depth, with_depth):
+    shots = []
+    for k, objects in enumerate(pictures):
+        own = depth if with_depth >> k & 1 else None
+        shots.append(
+            Shot(objects[: 1 + 4 * (k != 2)], measure(objects[: 1 + 4 * (k != 2)], WIDTH, HEIGHT, own, CAMERA), str(k))
+        )
+    for shot, graph in zip(shots, relate_all(shots), strict=True):
+        assert graph.relations == relate(shot.objects, shot.variants).relations
+        assert graph.scene == shot.scene
+
+
+@given(scenes(), depths())
+def test_a_wavering_verdict_names_the_assumption_it_changes_with(objects, depth):
+    variants = measure(objects, WIDTH, HEIGHT, depth, CAMERA)
+    for r in relate(objects, variants):
+        because = r.evidence.get("undecided_because", "")
+        kept = [m for m in variants if not m.assumption.about or m.assumption.about not in because]
+        alone = judge(family(r.family), kept, r.frame)[r.predicate]
+        i, j = (next(k for k, o in enumerate(objects) if o.id == end) for end in (r.subject, r.object))
+        assert not alone.wavers[i, j]
+        if because:
+            assert r.verdict == "undecided"
+            assert judge(family(r.family), variants, r.frame)[r.predicate].wavers[i, j]

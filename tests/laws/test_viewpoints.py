@@ -10,6 +10,7 @@ from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.objects import SceneObject
 from spacestudio.relations.relate import VIEWS, family, inverse_of, seen_from, turn_predicate
 from tests.laws.test_relations import measurements
+from tests.support import margins
 
 HORIZONTAL = ("left of", "right of", "in front of", "behind")
 
@@ -51,9 +52,9 @@ def test_margins_turn_like_words(m, view, predicate):
     from dataclasses import replace
 
     points = replace(m, low=m.center, high=m.center)  # no extent: depth ranges never overlap
-    before = {**family("direction").margins(points, "camera"), **family("depth").margins(points, "camera")}
+    before = {**margins(family("direction"), points, "camera"), **margins(family("depth"), points, "camera")}
     turned = points.turned(VIEWS[view])
-    after = {**family("direction").margins(turned, view), **family("depth").margins(turned, view)}
+    after = {**margins(family("direction"), turned, view), **margins(family("depth"), turned, view)}
     apart = ~np.eye(len(m), dtype=bool)
     np.testing.assert_allclose(after[turn_predicate(predicate, VIEWS[view])][apart], before[predicate][apart], atol=1e-12)
 

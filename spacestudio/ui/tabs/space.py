@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,9 @@ from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError
 from spacestudio.figures.cloud import cloud_figure
 from spacestudio.formats.ply import write_ply
+from spacestudio.geometry import open3d_room
 from spacestudio.relations.words import statement
 from spacestudio.services import judge
-from spacestudio.services.lift import Survey, survey
 from spacestudio.services.payloads import camera_payload
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -77,21 +78,20 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     name = names.get(look.selected)
     label = f"Real height of “{name}” (m)" if name else "Real height (m): select an object in the Image tab first"
     fov = round(s.camera.fov_deg, 1) if s.camera else None
-    found = survey(s)
     return [
         figure,
-        _facts(s, found),
+        _facts(s),
         fov,
         gr.update(label=label, value=None, interactive=bool(name)),
         rows[:200],
-        _placed(found, names, s),
+        _placed(names, s),
         None,
         None,
     ]
 
 
-def _facts(s: Sample, found: Survey | None) -> str:
-    if s.cloud is None or s.camera is None or s.depth is None or found is None:
+def _facts(s: Sample) -> str:
+    if s.cloud is None or s.camera is None or s.depth is None:
         return "No depth, no cloud."
     camera = "assumed" if s.camera.is_assumed else s.camera.source
     lengths = (
@@ -99,20 +99,23 @@ def _facts(s: Sample, found: Survey | None) -> str:
         if s.depth.kind == "metric"
         else "Lengths are relative: far is assumed to be 10 times as far as near."
     )
-    floor = "no floor found" if found.floor_share is None else f"floor with {found.floor_share:.0%} of the points"
-    note = f" {plain(found.note)}" if found.note else ""
+    plane = s.space.floor
+    floor = "no floor found: up is the camera's own up axis"
+    if plane is not None:
+        tilt = math.degrees(math.acos(min(1.0, -plane.normal[1])))
+        floor = f"floor with {plane.share:.0%} of the points, up leans {tilt:.0f}° from the camera's"
+    note = open3d_room.available()
     text = f"**{len(s.cloud):,}** points · camera {camera}, {s.camera.fov_deg:.0f}° across · {floor}"
-    return f"{text} (by {plain(found.backend)}). {lengths}{note}"
+    return f"{text} (by {plain(open3d_room.backend())}). {lengths}" + (f" {plain(note)}" if note else "")
 
 
-def _placed(found: Survey | None, names: dict[str, str], s: Sample) -> list[list[str]]:
-    if found is None or s.cloud is None:
-        return []
-    unit = " m" if s.cloud.unit == "m" else ""
+def _placed(names: dict[str, str], s: Sample) -> list[list[str]]:
+    unit = " m" if s.cloud is not None and s.cloud.unit == "m" else ""
     rows = []
-    for p in found.placed:
-        sides = " × ".join(f"{v:.2f}" for v in p.sides) + unit
-        rows.append([names[p.id], sides, "–" if p.above_floor is None else f"{p.above_floor:.2f}{unit}"])
+    for object_id, box in s.space.boxes.items():
+        sides = " × ".join(f"{v:.2f}" for v in box.extent.tolist()) + unit
+        height = s.space.heights.get(object_id)
+        rows.append([names[object_id], sides, "–" if height is None else f"{height[0]:.2f}{unit}"])
     return rows
 
 
