@@ -16,6 +16,7 @@ from spacestudio.formats import FORMATS
 from spacestudio.qa import FAMILIES as QUESTIONS
 from spacestudio.registry import Registry
 from spacestudio.relations import FAMILIES as RELATIONS
+from spacestudio.relations.rules import RULE_SETS
 
 FILE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
@@ -35,7 +36,7 @@ def reference() -> str:
     """The whole page."""
     parts = [HEAD]
     parts += [table(STAGES.get(stage, f"{stage.capitalize()} engines"), registry) for stage, registry in ENGINES.items()]
-    parts += [relations(), table("Question families", QUESTIONS), table("Formats", FORMATS)]
+    parts += [relations(), rule_sets(), table("Question families", QUESTIONS), table("Formats", FORMATS)]
     return "\n".join(parts)
 
 
@@ -62,6 +63,13 @@ def relations() -> str:
             words = cell(entry.help) if place == 0 else ""
             frames = ", ".join(family.frames)
             rows.append(f"| `{name}` | {predicate} | {family.inverses[predicate]} | {frames} | {threshold:.3g} | {words} |")
+    return "\n".join([*rows, ""])
+
+
+def rule_sets() -> str:
+    """The published rule sets beside the studio's own, with the predicates of each."""
+    rows = ["## Rule sets for boxes", "", "| Name | What it is | Relations |", "|---|---|---|"]
+    rows += [f"| `{n}` | {cell(e.help)} | {', '.join(RULE_SETS.load(n).predicates)} |" for n, e in RULE_SETS.items()]
     return "\n".join([*rows, ""])
 
 

@@ -25,10 +25,13 @@ from spacestudio.registry import Entry, Registry
 from spacestudio.relations import FAMILIES as RELATIONS
 from spacestudio.relations.family import Family
 from spacestudio.relations.relate import VIEWS, relate, seen_from
+from spacestudio.relations.rules import RULE_SETS
 from tests.formats.made import full_sample, plain_sample
 from tests.support import coffee, small_scene
 
-REGISTRIES: dict[str, Registry] = {**ENGINES, "relations": RELATIONS, "questions": QUESTIONS, "formats": FORMATS}
+REGISTRIES: dict[str, Registry] = {
+    **ENGINES, "relations": RELATIONS, "rules": RULE_SETS, "questions": QUESTIONS, "formats": FORMATS
+}  # fmt: skip
 ENTRIES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
 
 
@@ -62,7 +65,7 @@ def test_an_entry_says_what_it_is_and_loads(kind, name):
     entry = REGISTRIES[kind][name]
     assert re.fullmatch(r"[a-z][a-z0-9_-]*", name)
     assert re.fullmatch(r".{10,}[.?]", entry.help), "help is one sentence"
-    assert re.fullmatch(r"[a-z_.]+:\w+", entry.target)
+    assert re.fullmatch(r"[a-z0-9_.]+:\w+", entry.target)
     assert entry.built_in or entry.licence, "weights come with a licence"
     assert load(REGISTRIES[kind], name) is not None
 

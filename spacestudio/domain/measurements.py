@@ -24,10 +24,10 @@ class Assumption:
 
     @property
     def words(self) -> str:
-        """ "far/near ratio 3", "field of view 40°", or "as assumed"."""
+        """ "far/near ratio 3", "field of view 40°", or "what is stated"."""
         if self.about == "field of view":
             return f"{self.about} {self.fov_deg:g}°"
-        return f"{self.about} {self.ratio:g}" if self.about else "as assumed"
+        return f"{self.about} {self.ratio:g}" if self.about else "what is stated"
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,15 +125,24 @@ class RelationRecord(Record):
     origin: RelationOrigin = "person"
     evidence: dict[str, Any] = Field(default_factory=dict)
 
-    def between(self, subject: str, object_: str) -> Relation:
-        """The relation; family and frame follow the predicate where the file does not state them."""
-        predicate, family, frame = self.predicate, self.family, self.frame
-        if not family:
-            predicate = (parse_phrase(predicate) or (predicate,))[0]
-            family = family_name(predicate)
+    def between(self, subject: str, object_: str) -> tuple[Relation, ...]:
+        """The relations; family and frame follow the predicate where the file does not state them.
+
+        Each part of a phrase such as "on the left of, near" is a relation of its own, with the phrase in its evidence. A
+        phrase said to be false stays whole, as which part is false it does not say; unknown words are the person's own.
+        """
+        if self.family:
+            return (self._relation(subject, object_, self.predicate, self.family, self.evidence),)
+        parts = tuple(dict.fromkeys(parse_phrase(self.predicate)))
+        if not parts or (self.verdict == "false" and len(parts) > 1):
+            parts = (self.predicate,)
+        evidence = {"phrase": self.predicate, **self.evidence} if len(parts) > 1 else self.evidence
+        return tuple(self._relation(subject, object_, part, family_name(part), evidence) for part in parts)
+
+    def _relation(self, subject: str, object_: str, predicate: str, family: str, evidence: Mapping[str, Any]) -> Relation:
         return Relation(
-            subject, predicate, object_, family, frame or frame_of(family), self.margin, self.threshold, self.verdict,
-            self.origin, self.evidence,
+            subject, predicate, object_, family, self.frame or frame_of(family), self.margin, self.threshold, self.verdict,
+            self.origin, evidence,
         )  # fmt: skip
 
 
@@ -144,8 +153,13 @@ class EndedRelationRecord(RelationRecord):
     object: str
 
     def value(self) -> Relation:
-        """The domain value."""
-        return self.between(self.subject, self.object)
+        """The domain value; a phrase of several parts, which only a file of another's making holds, stays whole."""
+        parts = self.between(self.subject, self.object)
+        return (
+            parts[0]
+            if len(parts) == 1
+            else self._relation(self.subject, self.object, self.predicate, "other", self.evidence)
+        )
 
 
 class EdgeRecord(RelationRecord):
@@ -241,13 +255,13 @@ def from_node_link(data: Any) -> SpatialGraph:
             raise ValueError(f"two nodes are called {node.id}")
         objects.append(node.value(set(ids.values()) | own))
         ids[str(node.id)] = objects[-1].id
-    relations = []
+    relations: list[Relation] = []
     for edge in parsed.edges:
         ends = str(edge.source), str(edge.target)
         for end in ends:
             if end not in ids:
                 raise ValueError(f"an edge names {end}, which is no node")
-        relations.append(edge.between(ids[ends[0]], ids[ends[1]]))
+        relations += edge.between(ids[ends[0]], ids[ends[1]])
     return SpatialGraph.of(objects, relations, parsed.graph.scene, parsed.graph.negative_objects)
 
 

@@ -48,7 +48,9 @@ def _load() -> tuple[Any, str | None]:
             ctypes.CDLL(str(usb.get_library_path()), mode=ctypes.RTLD_GLOBAL)
         except (ImportError, OSError, TypeError, AttributeError):
             pass
-        return importlib.import_module("open3d"), None
+        module = importlib.import_module("open3d")
+        module.utility.set_verbosity_level(module.utility.VerbosityLevel.Error)  # its warnings go to standard output
+        return module, None
     except (ImportError, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         return None, f"Open3D can't be imported ({reason}); install the system packages in packages.txt. NumPy is used."

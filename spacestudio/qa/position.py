@@ -9,12 +9,9 @@ from spacestudio.domain.qa import QAPair
 from spacestudio.qa.choose import Candidate, choose, pick, shuffled
 from spacestudio.qa.known import Known, finite, known
 from spacestudio.qa.scene import Scene
+from spacestudio.relations.position import BAND, CELLS, positions_of_points
 
 CAP = 6
-BAND = 0.03
-"""Share of the picture's side around a line of the grid within which nothing is asked (ours)."""
-ROWS, COLUMNS = ("top", "center", "bottom"), ("left", "center", "right")
-CELLS = tuple("center" if row == column == "center" else f"{row} {column}" for row in ROWS for column in COLUMNS)
 WORDINGS = (
     "Divide the picture into three by three parts. In which part is the center of {the}?",
     "Where in the picture {be} {the}, going by the center: {options}?",
@@ -39,10 +36,8 @@ def cell_of(o: SceneObject, scene: Scene) -> str | None:
     """The part that holds the center of its box; None within `BAND` of a line or outside the picture."""
     if scene.width <= 0 or scene.height <= 0:
         return None
-    x, y = center_of(o, scene)
-    if not (0 <= x <= 1 and 0 <= y <= 1) or min(abs(v - line) for v in (x, y) for line in (1 / 3, 2 / 3)) < BAND:
-        return None
-    return CELLS[min(int(y * 3), 2) * 3 + min(int(x * 3), 2)]
+    found = positions_of_points([center_of(o, scene)])
+    return str(found.cell[0]) if found.verdict[0] == "true" else None
 
 
 def center_of(o: SceneObject, scene: Scene) -> tuple[float, float]:
