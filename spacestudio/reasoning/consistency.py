@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal, NamedTuple
@@ -60,9 +60,15 @@ _CANON = {"right of": "left of", "below": "above", "behind": "in front of", "lar
           "taller": "shorter", "surrounding": "inside", "under": "on"}  # fmt: skip
 """Predicate -> the one that says the same of the reversed pair and is reasoned with."""
 
-_SYMMETRIC = ("at the same depth", "overlapping", "separated", "near", "beside", "far")
+_LEVEL = {"at the same depth": "z", "as far to the side": "x"}
+"""Predicate -> the axis on which it puts both at one place; the second is what the first becomes from a side."""
+
+_SYMMETRIC = (*_LEVEL, "overlapping", "separated", "near", "beside", "far")
 
 _PREDICATE = {axis: predicate for predicate, (axis, first) in _BEFORE.items() if first}
+
+_SAYS_TOO = {"on": ("y",), "inside": ("width", "height", "area")}
+"""Predicate -> the axes of its frame on which it puts its subject first besides what else it says."""
 
 _OPPOSITE = {"overlapping": "separated", "separated": "overlapping", "near": "far", "beside": "far", "far": "near"}
 
@@ -215,27 +221,89 @@ def repairs(clash: tuple[Relation, ...], names: Mapping[str, str] | None = None)
     return tuple(d for d in drops if not _impossible([r for r in clash if r is not d.relation])) + tuple(flips)
 
 
-def absent_clashes(graph: SpatialGraph) -> tuple[str, ...]:
-    """One sentence for each object that is both in the graph and excluded from it."""
-    excluded = {_plain(name): name for name in graph.negative_objects}
+def implied(graph: SpatialGraph, every: bool = False) -> tuple[Relation, ...]:
+    """What follows and is not said: from orders, containment, sameness of depth, and what is beside or separated.
+
+    An axis that clashes implies nothing. `evidence["implied_by"]` names relations it follows from, none of them needless.
+
+    Args:
+        every: False fills only places that are free in the graph, which holds one relation per pair, family and frame, and
+            none twice. True gives all that follows.
+    """
+    relations, rows = graph.relations, _rows(graph)
+    ids = graph.ids
+    said = {_fact(row) for row in rows if row.holds}
+    taken = {r.key for r in relations} | {(r.object, r.subject, r.family, r.frame) for r in relations}
     out = []
-    for o in graph.objects:
-        hit = excluded.get(_plain(o.name)) or excluded.get(_plain(o.label))
-        if hit:
-            out.append(f"{o.name} ({o.id}) is in the graph, and {hit} must not appear.")
+
+    def wanted(fact: _Fact) -> bool:
+        return fact not in said if every else _key(fact, ids) not in taken
+
+    for fact, chain in _following_facts(rows, len(graph), wanted):
+        key = _key(fact, ids)
+        subject, object_, family_name, frame = key
+        taken |= {key, (object_, subject, family_name, frame)}
+        evidence = {"implied_by": [list(relations[i].triple) for i in sorted(chain)]}
+        out.append(Relation(subject, fact.predicate, object_, family_name, frame, evidence=evidence))
     return tuple(out)
 
 
-def implied(graph: SpatialGraph) -> tuple[Relation, ...]:
-    """What follows from the strict orders and from containment, and is not said: one relation per pair and axis.
+def redundant(graph: SpatialGraph) -> tuple[tuple[Relation, tuple[Relation, ...]], ...]:
+    """The relations that need not be said, each with those it follows from, none of which is itself redundant.
 
-    Only places free in the graph are filled (a graph holds one relation per pair, family and frame), no place twice, and an
-    axis that clashes implies nothing. `evidence["implied_by"]` names a shortest chain of relations it follows from.
+    Redundant are a fact said twice (the reverse of a stated relation too), shortcuts along an order, and what "on",
+    "inside", "beside" and containment say already. Negations stay, so do a person's own words, and an axis that clashes.
     """
     relations, rows = graph.relations, _rows(graph)
-    n, ids = len(graph), graph.ids
-    taken = {r.key for r in relations} | {(r.object, r.subject, r.family, r.frame) for r in relations}
-    out = []
+    dropped = _needless(rows, len(graph))
+    facts = {row.number: _fact(row) for row in rows if row.number in dropped}
+    kept = [row for row in rows if row.number not in dropped]
+    because = {(_fact(row), row.holds): frozenset((row.number,)) for row in reversed(kept)}
+    wanted = {fact for fact in facts.values() if (fact, True) not in because}
+    because |= {(fact, True): chain for fact, chain in _following_facts(kept, len(graph), wanted.__contains__)}
+    holds = {row.number: row.holds for row in rows}
+    return tuple((relations[i], tuple(relations[k] for k in sorted(because[(facts[i], holds[i])]))) for i in sorted(dropped))
+
+
+def reduced(graph: SpatialGraph) -> SpatialGraph:
+    """The graph without what is `redundant`: the same follows from it."""
+    dropped = _needless(_rows(graph), len(graph))
+    return graph.but(relations=[r for i, r in enumerate(graph.relations) if i not in dropped])
+
+
+def derivation(relation: Relation, because: Iterable[Relation], names: Mapping[str, str]) -> str:
+    """ "cup is left of lamp follows from cup is left of plate and plate is left of lamp." """
+    *parts, last = [statement(r, names) for r in because]
+    reasons = f"{', '.join(parts)} and {last}" if parts else last
+    return f"{statement(relation, names)} follows from {reasons}."
+
+
+# What follows
+
+
+class _Fact(NamedTuple):
+    """A canonical predicate of two places in a frame."""
+
+    predicate: str
+    a: int
+    b: int
+    frame: Frame
+
+
+def _fact(row: _Row) -> _Fact:
+    return _Fact(row.predicate, row.a, row.b, row.frame)
+
+
+def _key(fact: _Fact, ids: tuple[str, ...]) -> tuple[str, str, str, Frame]:
+    """The place of a graph that the fact takes."""
+    family = family_of(fact.predicate)
+    assert family is not None
+    return ids[fact.a], ids[fact.b], family.name, fact.frame
+
+
+def _following_facts(rows: list[_Row], n: int, wanted: Callable[[_Fact], bool]) -> Iterator[tuple[_Fact, frozenset[int]]]:
+    """The wanted facts that follow, each with a chain of relations it follows from, none of them needless."""
+    own = {row.number: row for row in rows}
     orders = _with_areas(_orders(rows), n) | {("image", "inside"): _containment(rows)}
     for (frame, axis), order in orders.items():
         strict, any_ = order.edges(n)
@@ -243,49 +311,149 @@ def implied(graph: SpatialGraph) -> tuple[Relation, ...]:
         if beyond.diagonal().any():
             continue
         following, ways = order.following(), dict[int, Ways]()
-        predicate = "inside" if axis == "inside" else _PREDICATE[axis]
-        family = family_of(predicate)
-        assert family is not None
-        for a, b in np.argwhere(beyond).tolist():
-            key = (ids[a], ids[b], family.name, frame)
-            if key in taken:
-                continue
+
+        def way(a: int, end: int, following: Following = following, ways: dict[int, Ways] = ways) -> frozenset[int]:
             if a not in ways:
                 ways[a] = _ways(following, 2 * a)
-            chain = _chain(ways[a], 2 * b + 1)
-            taken |= {key, (ids[b], ids[a], family.name, frame)}
-            evidence = {"implied_by": [list(relations[i].triple) for i in sorted(chain)]}
-            out.append(Relation(ids[a], predicate, ids[b], family.name, frame, evidence=evidence))
-    return tuple(out)
+            return _chain(ways[a], end)
 
-
-def reduced(graph: SpatialGraph) -> SpatialGraph:
-    """The graph without what the rest of it implies: the reverse of a stated relation, and shortcuts along an order.
-
-    Relations that assert on no single axis (topology, support, distance, negations, a person's own words) stay. An axis
-    that clashes stays as it is.
-    """
-    relations, rows = graph.relations, _rows(graph)
-    n = len(graph)
-    drop: set[int] = set()
-    seen: dict[tuple[str, int, int, Frame, bool], int] = {}
+        predicate = "inside" if axis == "inside" else _PREDICATE[axis]
+        for a, b in np.argwhere(beyond).tolist():
+            if wanted(fact := _Fact(predicate, a, b, frame)):
+                chain = way(a, 2 * b + 1)
+                yield fact, chain if axis != "area" else _trimmed(fact, chain, own)
+        if axis == "z":
+            reach = _closure(any_)
+            for a, b in np.argwhere(np.triu(reach & reach.T, 1)).tolist():
+                if wanted(fact := _Fact("at the same depth", a, b, frame)):
+                    yield fact, _trimmed(fact, way(a, 2 * b) | way(b, 2 * a), own)
     for row in rows:
-        key = (row.predicate, row.a, row.b, row.frame, row.holds)
-        if relations[row.number].predicate in _BEFORE and seen.setdefault(key, row.number) != row.number:
-            drop.add(row.number)
-    for (frame, axis), order in _with_areas(_orders(rows), n).items():
-        strict, any_ = order.edges(n)
-        beyond = _strictly_beyond(strict, any_)
-        if beyond.diagonal().any():
-            continue
-        reach = _closure(any_)
-        level = reach & reach.T
-        for row in rows:
-            if row.holds and row.number not in drop and row.predicate == _PREDICATE[axis] and row.frame == frame:
-                through = beyond[row.a] & beyond[:, row.b] & ~level[row.a] & ~level[row.b]
-                if through.any():
-                    drop.add(row.number)
-    return graph.but(relations=[r for i, r in enumerate(relations) if i not in drop])
+        if row.predicate == "beside" and row.holds and wanted(fact := _fact(row)._replace(predicate="near")):
+            yield fact, frozenset((row.number,))
+    yield from _parted(rows, n, wanted)
+
+
+def _trimmed(fact: _Fact, chain: frozenset[int], own: Mapping[int, _Row]) -> frozenset[int]:
+    """What two chains have together, without members that the fact does not need."""
+    if len(chain) < 3 or len({own[i].predicate for i in chain}) == 1:
+        return chain
+    denied = _Row(-1, *fact, False, False)
+    for number in sorted(chain):
+        fewer = chain - {number}
+        if _clash([denied, *(own[i] for i in sorted(fewer))]):
+            chain = fewer
+    return chain
+
+
+def _parted(rows: list[_Row], n: int, wanted: Callable[[_Fact], bool]) -> Iterator[tuple[_Fact, frozenset[int]]]:
+    """What is inside a thing is separated from all the thing is separated from."""
+    apart = {(row.a, row.b): row.number for row in rows if row.predicate == "separated" and row.holds}
+    held = _containment(rows)
+    strict, _ = held.edges(n)
+    if not apart or not strict.any() or _closure(strict).diagonal().any():
+        return
+    following, ways = _following(held.strict), dict[int, Ways]()
+    found: dict[_Fact, frozenset[int]] = {}
+    within = _closure(strict) | np.eye(n, dtype=bool)
+    for (p, q), number in apart.items():
+        for a in np.flatnonzero(within[:, p]).tolist():
+            for b in np.flatnonzero(within[:, q]).tolist():
+                fact = _Fact("separated", min(a, b), max(a, b), "image")
+                if a == b or (a, b) == (p, q) or not wanted(fact):
+                    continue
+                for place in (a, b):
+                    if place not in ways:
+                        ways[place] = _ways(following, place)
+                chain = _chain(ways[a], p) | _chain(ways[b], q) | {number}
+                if fact not in found or len(chain) < len(found[fact]):
+                    found[fact] = chain
+    yield from sorted(found.items())
+
+
+def _needless(rows: list[_Row], n: int) -> set[int]:
+    """Numbers of the relations that the others imply; each step leaves what follows as it was."""
+    dropped: set[int] = set()
+
+    def left() -> list[_Row]:
+        return [row for row in rows if row.number not in dropped]
+
+    first: dict[tuple[_Fact, bool], int] = {}
+    for row in rows:
+        if first.setdefault((_fact(row), row.holds), row.number) != row.number:
+            dropped.add(row.number)
+    beside = {_fact(row)._replace(predicate="near") for row in rows if row.predicate == "beside" and row.holds}
+    dropped |= {row.number for row in rows if row.holds and _fact(row) in beside}
+    for measured in (False, True):  # what was measured says less of distances, so it can't stand for what was said
+        dropped |= _shortcuts([row for row in left() if not row.measured or measured], n, measured)
+    dropped |= _carried(left(), n)
+    dropped |= _level_twice(left(), n)
+    rest = left()
+    orders = _with_areas(_orders(rest), n)
+    sizes = _sizes(orders, n)
+    for (frame, axis), order in orders.items():
+        dropped |= _needless_on(rest, (frame, axis), order, sizes if (frame, axis) == ("image", "area") else None, n)
+    return dropped
+
+
+def _shortcuts(rows: list[_Row], n: int, measured: bool) -> set[int]:
+    """Containment that follows from containment; only measured or only said relations are dropped."""
+    strict, _ = _containment(rows).edges(n)
+    reach = _closure(strict)
+    if reach.diagonal().any():
+        return set()
+    through = (reach.astype(np.float32) @ reach.astype(np.float32)) > 0
+    own = (row for row in rows if row.predicate == "inside" and row.holds and row.measured == measured)
+    return {row.number for row in own if through[row.a, row.b]}
+
+
+def _carried(rows: list[_Row], n: int) -> set[int]:
+    """Separations that follow from another one and from containment."""
+    own = {_fact(row): row.number for row in rows if row.predicate == "separated" and row.holds}
+    return {own[fact] for fact, _ in _parted(rows, n, own.__contains__)}
+
+
+def _level_twice(rows: list[_Row], n: int) -> set[int]:
+    """Sameness of depth, as somebody says, between things that others of these relations make level."""
+    strict, any_ = _orders(rows).get(("camera", "z"), _Order()).edges(n)
+    if _strictly_beyond(strict, any_).diagonal().any():
+        return set()
+    group: dict[tuple[Frame, int], int] = {}
+    out = set()
+    for row in rows:
+        if row.predicate == "at the same depth" and row.holds and not row.measured:
+            a, b = (group.setdefault((row.frame, place), place) for place in (row.a, row.b))
+            if a == b:
+                out.add(row.number)
+            group |= {key: b for key, own in group.items() if own == a and key[0] == row.frame}
+    return out
+
+
+def _needless_on(rows: list[_Row], axis: Axis, order: _Order, sizes: _Sizes | None, n: int) -> set[int]:
+    """Relations of one axis that follow: by way of another place, or from one that puts the same places in order."""
+    frame, name = axis
+    strict, any_ = order.edges(n)
+    beyond, reach = _strictly_beyond(strict, any_), _closure(any_)
+    if beyond.diagonal().any():
+        return set()
+    level = (reach & reach.T) | np.eye(n, dtype=bool)
+    past, firm = (reach & ~level).astype(np.float32), beyond.astype(np.float32)
+    through = (past @ firm > 0) | (firm @ past > 0)
+    place = level.argmax(1).tolist()
+    held = {
+        (place[row.a], place[row.b])
+        for row in rows
+        if row.holds and row.frame == frame and name in _SAYS_TOO.get(row.predicate, ())
+    }
+    if sizes is not None:
+        held |= {(place[a], place[b]) for a, b in np.argwhere(sizes.strictly).tolist()}
+    out = set()
+    for row in rows:
+        if row.holds and row.predicate == _PREDICATE[name] and row.frame == frame:
+            pair = place[row.a], place[row.b]
+            if through[row.a, row.b] or pair in held:
+                out.add(row.number)
+            held.add(pair)
+    return out
 
 
 # From rows to conflicts
@@ -318,16 +486,28 @@ def _canonical(index: int, predicate: str, a: int, b: int, frame: Frame, holds: 
 
 
 @cache
-def _placed(predicate: str, frame: Frame) -> tuple[str, Frame, bool] | None:
-    """Canonical predicate, the frame it is judged in, and whether subject and object change places; None for own words."""
+def judged_in(predicate: str, frame: Frame) -> tuple[str, Frame] | None:
+    """The predicate that says the same in a frame its family stores; None where there is none, as for a person's own words.
+
+    Side views turn into the camera's frame; a frame its family does not have gives way to the family's first.
+    """
     f = family_of(predicate)
     if f is None:
         return None
     if frame in VIEWS and f.name in ("direction", "depth"):
-        predicate, frame = turn_predicate(predicate, 4 - VIEWS[frame]) or predicate, "camera"
-    elif frame not in f.frames:
-        frame = f.frames[0]
-    return _CANON.get(predicate, predicate), frame, predicate in _CANON
+        if predicate == "at the same depth" and VIEWS[frame] % 2:
+            return None
+        return turn_predicate(predicate, 4 - VIEWS[frame]) or predicate, "camera"
+    return predicate, frame if frame in f.frames else f.frames[0]
+
+
+@cache
+def _placed(predicate: str, frame: Frame) -> tuple[str, Frame, bool] | None:
+    """Canonical predicate, the frame it is judged in, and whether subject and object change places; None for own words."""
+    home = judged_in(predicate, frame)
+    if home is None:
+        return ("as far to the side", "camera", False) if predicate == "at the same depth" else None
+    return _CANON.get(home[0], home[0]), home[1], home[0] in _CANON
 
 
 def _orders(rows: Iterable[_Row]) -> dict[Axis, _Order]:
@@ -345,17 +525,15 @@ def _orders(rows: Iterable[_Row]) -> dict[Axis, _Order]:
                 here.strict.setdefault(pair, own)
             else:
                 here.weak.setdefault(reverse, own)
-        elif row.predicate == "at the same depth":
-            here = order(row.frame, "z")
+        elif row.predicate in _LEVEL:
+            here = order(row.frame, _LEVEL[row.predicate])
             if not row.holds:
                 here.apart.setdefault(pair, row.number)
             elif not row.measured:
                 here.weak.setdefault(pair, own)
                 here.weak.setdefault(reverse, own)
-        elif row.predicate == "on" and row.holds:
-            order(row.frame, "y").strict.setdefault(pair, own)
-        elif row.predicate == "inside" and row.holds:
-            for axis in ("width", "height", "area"):
+        elif row.holds:
+            for axis in _SAYS_TOO.get(row.predicate, ()):
                 order(row.frame, axis).strict.setdefault(pair, own)
     return dict(sorted(orders.items()))
 
@@ -403,6 +581,8 @@ def _sizes(orders: Mapping[Axis, _Order], n: int) -> _Sizes | None:
 
 def _with_areas(orders: dict[Axis, _Order], n: int) -> dict[Axis, _Order]:
     """With every edge of the area order that follows from the other two."""
+    silent: dict[Axis, _Order] = {("image", "area"): _Order()}
+    orders = dict(sorted((silent | orders).items()))
     sizes = _sizes(orders, n)
     if sizes is None:
         return orders
@@ -640,7 +820,7 @@ def _minimal(members: frozenset[int], rows: list[_Row], effort: _Found) -> froze
 def _approximate(rows: list[_Row]) -> bool:
     """Whether two chains may be needed that can share members, so that the shortest two need not be the fewest members."""
     said = [row.predicate for row in rows]
-    if any(row.predicate == "at the same depth" and not row.holds for row in rows):
+    if any(row.predicate in _LEVEL and not row.holds for row in rows):
         return True
     return "smaller" in said and len(set(said)) > 1 and ("inside" in said or said.count("smaller") > 1)
 
@@ -691,11 +871,6 @@ def _flipped(r: Relation) -> Relation | None:
         verdict: Verdict = "false"
         return replace(r, verdict=verdict, origin="person")
     return replace(r, predicate=opposite, origin="person")
-
-
-def _plain(name: str) -> str:
-    words = name.lower().split()
-    return " ".join(words[1:] if words[:1] in (["a"], ["an"], ["the"]) else words)
 
 
 # Reachability on up to some hundred objects

@@ -1,7 +1,8 @@
-"""Clashes against a brute-force checker that shares no code with the room."""
+"""Clashes, repairs, what follows and what can go, against checkers that share no code with the room."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -16,15 +17,17 @@ from spacestudio.domain.objects import SceneObject
 from spacestudio.layouts.extract import extract
 from spacestudio.reasoning.consistency import (
     MAX_CLASHES,
-    absent_clashes,
     clashes,
+    derivation,
     explain,
     first_clash,
     implied,
     reduced,
+    redundant,
     repairs,
 )
 from spacestudio.relations.relate import with_pins
+from tests.reasoning.worlds import TURNED, deduced, drawn, facts, graph_of, observed, shown
 
 NAMES = "abcdef"
 AXES = {
@@ -250,16 +253,6 @@ def test_every_repair_makes_the_clash_disappear(asked: list[Relation]) -> None:
             assert way.words.endswith(".")
 
 
-def test_absent_things_that_are_present() -> None:
-    things = [SceneObject("a", "cat", Box(0, 0, 0, 0), ("black",)), SceneObject("b", "dog", Box(0, 0, 0, 0))]
-    both = SpatialGraph.of(things, (), negative_objects=["a black cat", "Dog", "bird"])
-    assert absent_clashes(both) == (
-        "black cat (a) is in the graph, and a black cat must not appear.",
-        "dog (b) is in the graph, and Dog must not appear.",
-    )
-    assert absent_clashes(both.but(negative_objects=("bird",))) == ()
-
-
 def test_what_follows_and_what_can_be_left_out() -> None:
     chain = graph([said("a", "left of", "b", family="direction"), said("c", "right of", "b", family="direction")])
     (follows,) = implied(chain)
@@ -280,3 +273,142 @@ def test_reducing_loses_nothing(asked: list[Relation]) -> None:
     for r in asked:  # the negation of whatever was dropped can't hold beside the rest
         opposite = said(r.subject, r.predicate, r.object, "false")
         assert r in small or not can_hold((*small, opposite))
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def any_graph(seed: int) -> SpatialGraph:
+    """2 to 12 objects; one in two is made of relations that hold of something."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 13))
+    if seed % 2:
+        return observed(rng, n, int(rng.integers(2, 6 * n)))
+    return drawn(rng, n, int(rng.integers(2, 3 * n + 4)), float(rng.choice([1.0, 0.9, 0.7])))
+
+
+@given(seeds)
+def test_three_objects_clash_exactly_when_no_world_shows_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    small = drawn(rng, 3, int(rng.integers(2, 10)), float(rng.choice([1.0, 0.8, 0.5])))
+    ids = dict(zip(small.ids, "abc", strict=True))
+    asked = [replace(r, subject=ids[r.subject], object=ids[r.object]) for r in small]
+    assert shown(asked) == deduced(asked) == (not clashes(graph_of("abc", asked)))
+
+
+@given(seeds)
+def test_clashes_of_all_predicates_are_irreducible_and_each_repair_ends_one(seed: int) -> None:
+    asked = any_graph(seed)
+    found = clashes(asked)
+    assert bool(found) == (not deduced(asked))
+    for clash in found:
+        assert not deduced(clash)
+        assert all(deduced(clash[:k] + clash[k + 1 :]) for k in range(len(clash)))
+        ways = repairs(clash)
+        assert {w.relation for w in ways if w.kind == "drop"} == set(clash)
+        for way in ways:
+            rest = [r for r in clash if r is not way.relation]
+            assert deduced([*rest, way.replacement] if way.replacement else rest)
+
+
+@given(seeds)
+def test_no_clash_is_shorter_than_the_first(seed: int) -> None:
+    drawn_graph = any_graph(seed)
+    asked = [r for r in drawn_graph if r.predicate not in ("smaller", "larger") and "same" not in r.predicate][:24]
+    first = first_clash(drawn_graph.but(relations=asked))
+    assert bool(first) == (not deduced(asked))
+    assert all(deduced(few) for size in range(1, min(len(first), 4)) for few in combinations(asked, size))
+
+
+@given(seeds)
+def test_what_is_implied_follows_from_its_reasons(seed: int) -> None:
+    asked = any_graph(seed)
+    if not deduced(asked):
+        return
+    every = implied(asked, every=True)
+    assert facts(every).isdisjoint(facts(asked))
+    for r in every:
+        reasons = [other for other in asked if list(other.triple) in r.evidence["implied_by"]]
+        assert not deduced([*reasons, replace(r, verdict="false")])
+    added = asked.but(relations=[*asked, *implied(asked)])
+    assert clashes(added) == ()
+    keys = [r.key for r in implied(asked)]
+    assert len(set(keys)) == len(keys)
+
+
+def told(asked: SpatialGraph) -> set[tuple[object, ...]]:
+    """All that is said or follows."""
+    return facts((*asked, *implied(asked, every=True)))
+
+
+@given(seeds)
+def test_reduced_keeps_all_that_follows_and_says_why_the_rest_could_go(seed: int) -> None:
+    asked = any_graph(seed)
+    if not deduced(asked):
+        return
+    small, gone = reduced(asked), redundant(asked)
+    assert told(small) == told(asked)
+    assert sorted(map(str, (*small, *(r for r, _ in gone)))) == sorted(map(str, asked))
+    assert redundant(small) == ()
+    for r, because in gone:
+        opposite = replace(r, verdict="false" if r.verdict == "true" else "true")
+        assert set(because) <= set(small)
+        assert not deduced([*because, opposite])
+        assert all(deduced([*because[:k], *because[k + 1 :], opposite]) for k in range(len(because)))
+
+
+@given(seeds)
+def test_reducing_an_impossible_graph_leaves_it_impossible(seed: int) -> None:
+    asked = any_graph(2 * seed)
+    small = reduced(asked)
+    assert bool(clashes(small)) == bool(clashes(asked))
+    for _, because in redundant(asked):
+        assert because and set(because) <= set(small)
+
+
+@pytest.mark.parametrize(
+    ("asked", "gone"),
+    [
+        ([("a", "left of", "b"), ("b", "right of", "a")], [1]),
+        ([("a", "left of", "b"), ("a", "left of", "c"), ("b", "left of", "c")], [1]),
+        ([("a", "on", "b"), ("a", "above", "b")], [1]),
+        ([("a", "smaller", "b"), ("a", "inside", "b"), ("b", "taller", "a")], [0, 2]),
+        ([("a", "narrower", "b"), ("a", "smaller", "b"), ("a", "shorter", "b")], [1]),
+        ([("a", "near", "b"), ("b", "beside", "a")], [0]),
+        ([("a", "far", "b"), ("b", "far", "a")], [1]),
+        ([("a", "inside", "b"), ("b", "inside", "c"), ("c", "surrounding", "a")], [2]),
+        ([("a", "inside", "b"), ("b", "separated", "c"), ("c", "separated", "a")], [2]),
+        ([("a", "at the same depth", "b"), ("b", "at the same depth", "c"), ("c", "at the same depth", "a")], [2]),
+        ([("a", "at the same depth", "b"), ("a", "behind", "c"), ("b", "behind", "c")], [2]),
+        ([("a", "left of", "b"), ("a", "above", "c"), ("b", "looking at", "a"), ("a", "looking at", "b")], []),
+        ([("a", "left of", "b"), ("b", "left of", "c"), ("c", "left of", "a")], []),
+    ],
+)
+def test_what_is_redundant(asked: list[tuple[str, str, str]], gone: list[int]) -> None:
+    whole = graph([said(*triple) for triple in asked])
+    assert [r.triple for r, _ in redundant(whole)] == [asked[k] for k in gone]
+
+
+def test_a_redundant_relation_is_told_with_its_reasons() -> None:
+    ((r, because),) = redundant(graph([said(a, "left of", b) for a, b in ("ab", "ac", "bc")]))
+    words = derivation(r, because, {"a": "cup", "b": "plate", "c": "lamp"})
+    assert words == "cup is left of lamp follows from cup is left of plate and plate is left of lamp."
+
+
+def test_what_was_measured_is_not_let_stand_for_what_was_said() -> None:
+    measured = [Relation(a, "inside", b, "topology", "image", 0.1, 0.005) for a, b in ("ab", "bc")]
+    spoken = said("a", "inside", "c")
+    assert redundant(graph([*measured, spoken])) == ()
+    ((gone, _),) = redundant(graph([replace(r, origin="person") for r in measured] + [spoken]))
+    assert gone == spoken
+
+
+def test_a_turned_graph_keeps_its_verdict() -> None:
+    for seed in range(40):
+        asked = any_graph(seed)
+        turned = {new: old for old, new in TURNED.items()} | TURNED
+        back = [
+            replace(r, subject=r.object, predicate=turned[r.predicate], object=r.subject) if r.predicate in turned else r
+            for r in asked
+        ]
+        assert bool(clashes(asked)) == bool(clashes(asked.but(relations=back)))
