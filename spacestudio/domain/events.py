@@ -5,10 +5,13 @@ Undo and redo are events too. What is derived (masks aside, which an event carri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
+K = TypeVar("K")
+V = TypeVar("V")
 Payload = Mapping[str, Any]
 
 
@@ -37,13 +40,16 @@ class Event:
 class State:
     """What the events of a sample say, before anything is derived from it. JSON values only.
 
+    Objects stand in order of appearance; in all other tables what was said last stands last.
+
     Attributes:
         name, review: as the person set them.
         created: payload of the `created` event (picture, input, parent, asked graph).
         depth: payload of the latest `depth` event.
         camera: fx, fy, cx, cy, source as set by the person, else None.
         scale: metres per depth unit from a known length, else None.
-        objects: id -> {id, label, attributes, box_xyxy_px, mask, origin, score}, in order of appearance.
+        objects: id -> {id, label, attributes, box_xyxy_px, mask, origin, score}.
+        absent: names of the things that are not in the picture, over `created.negative_objects`; None where nobody said.
         unlisted: labels known to be in the picture though no object stands for them (crowds, unreadable rows).
         pins: (subject, object, family, frame) -> payload of the correction.
         cuts: farness values between layers set by the person, else None.
@@ -59,6 +65,7 @@ class State:
     camera: Payload | None = None
     scale: float | None = None
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    absent: list[str] | None = None
     unlisted: list[str] = field(default_factory=list)
     pins: dict[tuple[str, str, str, str], Payload] = field(default_factory=dict)
     cuts: list[float] | None = None
@@ -92,6 +99,12 @@ class Wants:
         return any(vars(self).values())
 
 
+def _put(table: MutableMapping[K, V], key: K, value: V) -> None:
+    """Say it last."""
+    table.pop(key, None)
+    table[key] = value
+
+
 def _created(state: State, p: Payload) -> None:
     state.created, state.name = p, p["name"]
     state.unlisted = list(p.get("unlisted", ()))
@@ -107,7 +120,7 @@ def _review(state: State, p: Payload) -> None:
 
 def _depth(state: State, p: Payload) -> None:
     state.depth = p
-    state.runs["depth"] = p["run"]
+    _put(state.runs, "depth", p["run"])
     state.scale = None
     if p.get("camera"):
         state.camera = None
@@ -126,9 +139,9 @@ def _objects_add(state: State, p: Payload) -> None:
         state.objects[item["id"]] = dict(item)
     state.unlisted += p.get("unlisted", ())
     if "run" in p:
-        state.runs["objects"] = p["run"]
+        _put(state.runs, "objects", p["run"])
     if "mask_run" in p:
-        state.runs["masks"] = p["mask_run"]
+        _put(state.runs, "masks", p["mask_run"])
 
 
 def _object_edit(state: State, p: Payload) -> None:
@@ -145,7 +158,7 @@ def _object_delete(state: State, p: Payload) -> None:
 def _relation_correct(state: State, p: Payload) -> None:
     key = (p["subject"], p["object"], p["family"], p["frame"])
     state.pins.pop((key[1], key[0], *key[2:]), None)  # one correction speaks for both directions
-    state.pins[key] = p
+    _put(state.pins, key, p)
 
 
 def _relation_release(state: State, p: Payload) -> None:
@@ -157,9 +170,13 @@ def _layers_cut(state: State, p: Payload) -> None:
     state.cuts = p["cuts"]
 
 
+def _absent(state: State, p: Payload) -> None:
+    state.absent = list(p["names"])
+
+
 def _want_relation(state: State, p: Payload) -> None:
     state.wants.relations.pop((p["object"], p["subject"], p["family"]), None)
-    state.wants.relations[(p["subject"], p["object"], p["family"])] = p
+    _put(state.wants.relations, (p["subject"], p["object"], p["family"]), p)
 
 
 def _want_unrelate(state: State, p: Payload) -> None:
@@ -168,7 +185,7 @@ def _want_unrelate(state: State, p: Payload) -> None:
 
 
 def _want_object(state: State, p: Payload) -> None:
-    state.wants.objects[p["id"]] = p
+    _put(state.wants.objects, p["id"], p)
     if p["id"] in state.wants.removed:
         state.wants.removed.remove(p["id"])
 
@@ -178,12 +195,11 @@ def _want_remove(state: State, p: Payload) -> None:
     state.wants.objects.pop(gone, None)
     state.wants.boxes.pop(gone, None)
     state.wants.relations = {k: v for k, v in state.wants.relations.items() if gone not in k[:2]}
-    if gone in state.objects and gone not in state.wants.removed:
-        state.wants.removed.append(gone)
+    state.wants.removed = [i for i in state.wants.removed if i != gone] + ([gone] if gone in state.objects else [])
 
 
 def _want_box(state: State, p: Payload) -> None:
-    state.wants.boxes[p["id"]] = p["box_xyxy_px"]
+    _put(state.wants.boxes, p["id"], p["box_xyxy_px"])
 
 
 def _want_order(state: State, p: Payload) -> None:
@@ -191,7 +207,8 @@ def _want_order(state: State, p: Payload) -> None:
 
 
 def _want_prompt(state: State, p: Payload) -> None:
-    state.wants.prompt |= p
+    for part, text in p.items():
+        _put(state.wants.prompt, part, text)
 
 
 def _want_reset(state: State, p: Payload) -> None:
@@ -199,17 +216,17 @@ def _want_reset(state: State, p: Payload) -> None:
 
 
 def _qa_edit(state: State, p: Payload) -> None:
-    state.qa_edits[p["key"]] = p
+    _put(state.qa_edits, p["key"], p)
 
 
 def _qa_status(state: State, p: Payload) -> None:
     pairs = p.get("pairs", {})
     for key in p["keys"]:
-        state.qa_status[key] = {**pairs.get(key, {}), "status": p["status"]}
+        _put(state.qa_status, key, {**pairs.get(key, {}), "status": p["status"]})
 
 
 def _run(state: State, p: Payload) -> None:
-    state.runs[p["stage"]] = p
+    _put(state.runs, p["stage"], p)
 
 
 KINDS: Mapping[str, Callable[[State, Payload], None]] = {
@@ -225,6 +242,7 @@ KINDS: Mapping[str, Callable[[State, Payload], None]] = {
     "relation.correct": _relation_correct,
     "relation.release": _relation_release,
     "layers.cut": _layers_cut,
+    "absent": _absent,
     "want.relation": _want_relation,
     "want.unrelate": _want_unrelate,
     "want.object": _want_object,
@@ -237,7 +255,11 @@ KINDS: Mapping[str, Callable[[State, Payload], None]] = {
     "qa.status": _qa_status,
     "run": _run,
 }
-"""Each kind of event and what it does to the state; `undo` and `redo` choose which events count."""
+"""Each kind of event and what it does to the state; `undo` and `redo` choose which events count.
+
+A kind may also say in `domain.compaction.TOUCHES` what a later event can make superfluous; without that it is never dropped.
+"""
+STEPS = ("undo", "redo")
 
 
 def effective(events: Iterable[Event]) -> tuple[list[Event], list[list[Event]]]:
@@ -276,3 +298,32 @@ def fold(events: Iterable[Event]) -> State:
             raise ValueError(f"Unknown event {event.kind!r}; known: {', '.join(KINDS)}, undo, redo")
         KINDS[event.kind](state, event.payload)
     return state
+
+
+def usable(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events up to the first that this version can't fold (an unknown kind, a payload without what its kind needs)."""
+    kept: list[Event] = []
+    state = State()
+    for event in events:
+        if event.kind not in STEPS:
+            try:
+                KINDS[event.kind](state, event.payload)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                break
+        kept.append(event)
+    return tuple(kept)
+
+
+def revision(events: Iterable[Event]) -> int:
+    """The latest time in a log, in ms since 1970: it grows with every act, and a compaction never raises it; 0 without one.
+
+    The length of a log is no such number: a compacted log that grew again can be as long as the one it came from.
+    """
+    return max((_milliseconds(e.time) for e in events), default=0)
+
+
+def _milliseconds(time: str) -> int:
+    try:
+        return max(0, round(datetime.fromisoformat(time).timestamp() * 1000))
+    except (ValueError, OverflowError, OSError):
+        return 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ from pydantic import Field, ValidationError
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.camera import Camera, CameraSource
+from spacestudio.domain.compaction import compact
 from spacestudio.domain.depth import DepthKind, DepthMap
-from spacestudio.domain.events import Event
+from spacestudio.domain.events import KINDS, Event, usable
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.objects import ID_PATTERN, Origin, SceneObject
@@ -26,7 +28,7 @@ from spacestudio.domain.qa import QAMark, QAPair, QAStatus
 from spacestudio.domain.sample import SCHEMA_VERSION, EngineRun, Layer, Sample
 from spacestudio.errors import FormatError, InputError
 from spacestudio.formats.depth_files import load_npy
-from spacestudio.formats.door import read_bytes, read_json, reason
+from spacestudio.formats.door import counted, read_bytes, read_json, reason
 from spacestudio.formats.pictures import check_size, png_bytes, read_picture
 from spacestudio.formats.ply import read_ply, write_ply
 from spacestudio.formats.records import (
@@ -108,8 +110,12 @@ def _write(s: Sample, folder: Path) -> None:
     if s.input is not None:
         (folder / _input_file(s.input[0])).write_bytes(s.input[1])
     write_json(to_node_link(s.graph), folder / "graph.json")
-    write_lines((_event_row(event) for event in s.events), folder / "events.jsonl")
+    _write_events(s.events, folder / "events.jsonl")
     write_json(sample_row(s), folder / "sample.json")
+
+
+def _write_events(events: Iterable[Event], path: Path) -> Path:
+    return write_lines((_event_row(event) for event in events), path)
 
 
 def _write_depth(depth: DepthMap, folder: Path) -> None:
@@ -158,6 +164,7 @@ def sample_row(s: Sample) -> dict[str, Any]:
             for r in s.provenance
         ],
         "warnings": list(s.warnings),
+        "events": len(s.events),
     }
 
 
@@ -328,10 +335,13 @@ class _Sample(Record):
     clashes: tuple[tuple[EndedRelationRecord, ...], ...] = ()
     provenance: tuple[_Run, ...] = ()
     warnings: tuple[str, ...] = ()
+    events: int | None = Field(None, ge=0)
 
 
 def read_sample(folder: Path) -> Sample:
     """The sample of a folder, equal to the one written (numbers to 6 decimals; views are derived, so left out).
+
+    A damaged log is read as far as it goes, and a warning says so: all but the history stands in the other files.
 
     Raises:
         FormatError: a file is missing, damaged, or says something else than the others; one line.
@@ -349,21 +359,31 @@ def read_sample(folder: Path) -> Sample:
         raise FormatError(f"{called} lacks “{Path(str(error.filename or '')).name}” ({reason(error)})", ACCEPTED) from None
 
 
+def sample_folders(path: Path) -> list[Path]:
+    """The sample folders `read_samples` looks into, in order of name.
+
+    Raises:
+        FormatError: there is no such folder.
+    """
+    if (path / "sample.json").is_file():
+        return [path]
+    if not path.is_dir():
+        raise FormatError(f"“{path}” is no folder", "a folder of sample folders")
+    inside = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
+    folders = [f for f in inside if any((f / mark).exists() for mark in _MARKS)]
+    return sample_folders(inside[0]) if not folders and len(inside) == 1 else folders
+
+
 def read_samples(path: Path) -> tuple[list[Sample], list[str]]:
     """All samples of a folder in order of name, and one line for each folder that can't be read.
 
     A folder that is itself a sample gives that one; one that holds nothing but another folder is entered. Hidden folders,
     half-written ones among them, and folders with none of our files are passed over.
     """
-    if (path / "sample.json").is_file():
-        folders = [path]
-    elif path.is_dir():
-        inside = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
-        folders = [f for f in inside if any((f / mark).exists() for mark in _MARKS)]
-        if not folders and len(inside) == 1:
-            return read_samples(inside[0])
-    else:
-        return [], [str(FormatError(f"“{path}” is no folder", "a folder of sample folders"))]
+    try:
+        folders = sample_folders(path)
+    except FormatError as error:
+        return [], [str(error)]
     samples: dict[str, Sample] = {}
     problems = []
     for folder in folders:
@@ -380,20 +400,82 @@ def read_samples(path: Path) -> tuple[list[Sample], list[str]]:
 
 
 def read_events(raw: bytes) -> tuple[Event, ...]:
-    """The events of a log; one cut off at any byte is read to its last whole line.
+    """The events of a log up to its last whole one: a log cut off at any byte, or damaged, is read as far as it goes."""
+    return _log(raw)[0]
 
-    Raises:
-        ValueError: a whole line that is no event, by its number.
+
+def _log(raw: bytes) -> tuple[tuple[Event, ...], str]:
+    """The events up to the first line that is none, and what is wrong there; "" when nothing is.
+
+    A last line without its newline is whole when it parses, else cut off.
     """
-    events = []
-    for number, text in enumerate(raw.split(b"\n")[:-1], 1):
+    events: list[Event] = []
+    lines = raw.split(b"\n")
+    for number, text in enumerate(lines, 1):
         if text.strip():
             try:
                 e = _Event.model_validate_json(text)
             except ValidationError as error:
-                raise ValueError(f"line {number} of events.jsonl is no event ({reason(error)})") from None
+                cut = number == len(lines)
+                return tuple(events), "was cut off" if cut else f"has no event in line {number} ({reason(error)})"
             events.append(Event(e.seq, e.kind, e.payload, e.author, e.time, e.group))
-    return tuple(events)
+    return tuple(events), ""
+
+
+def _known_log(folder: Path, expected: int | None) -> tuple[tuple[Event, ...], str]:
+    """The events of a folder that this version can fold, and what is wrong with the next one; "" when nothing is."""
+    path = folder / "events.jsonl"
+    read, problem = _log(path.read_bytes()) if path.exists() else ((), "is missing" if expected else "")
+    events = usable(read)
+    if len(events) < len(read):
+        kind = read[len(events)].kind
+        known = kind in KINDS
+        problem = f"has {'a broken' if known else 'an unknown'} event in place {len(events) + 1} (“{kind[:40]}”)"
+    elif not problem and len(events) < (expected or 0):
+        problem = "was cut off"
+    if not problem or (problem == "was cut off" and len(events) == expected):
+        return events, ""
+    count = f"{len(events)} of {expected} events are" if expected else f"{counted(len(events), 'event')} before that are"
+    return events, f"events.jsonl {problem}: {count} there; the rest is lost from the history, not from the sample."
+
+
+def _rewrite(path: Path, write: Callable[[Path], Path]) -> None:
+    """Replace a file in one step."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def compact_log(folder: Path) -> tuple[int, int]:
+    """Shorten the log of a sample folder to what still counts, see `domain.compaction`; nothing else of it changes.
+
+    Each of the two files is written beside and moved into place, the count first: a log longer than its count is whole.
+
+    Returns:
+        How many events there were, and how many are left.
+
+    Raises:
+        FormatError: it is no whole sample folder, or its log is not whole.
+    """
+    read_sample(folder)
+    row = read_json(folder / "sample.json", FormatError, ACCEPTED)
+    events, problem = _known_log(folder, row.get("events"))
+    if problem:
+        raise FormatError(f"The log of “{folder.name}” can't be compacted: {problem}", "a whole log")
+    short = compact(events)
+    if short == events:
+        return len(events), len(events)
+    try:
+        _rewrite(folder / "sample.json", lambda part: write_json(row | {"events": len(short)}, part))
+        _rewrite(folder / "events.jsonl", lambda part: _write_events(short, part))
+    except OSError as error:
+        raise FormatError(f"The log of “{folder.name}” can't be written ({reason(error)})") from None
+    return len(events), len(short)
 
 
 def _read(folder: Path) -> Sample:
@@ -406,7 +488,7 @@ def _read(folder: Path) -> Sample:
     graph = from_node_link(read_json(folder / "graph.json", FormatError, ACCEPTED))
     if set(graph.ids) != {o.id for o in objects}:
         raise ValueError("graph.json and sample.json name different objects")
-    events = folder / "events.jsonl"
+    events, problem = _known_log(folder, row.events)
     return Sample(
         id=row.id,
         name=row.name,
@@ -423,10 +505,10 @@ def _read(folder: Path) -> Sample:
         review=row.review,
         parent=row.parent,
         provenance=tuple(EngineRun(r.stage, r.engine, r.version, r.settings, r.seed) for r in row.provenance),
-        warnings=row.warnings,
+        warnings=(*row.warnings, problem) if problem else row.warnings,
         clashes=tuple(_relations(clash) for clash in row.clashes),
         input=(row.input.name, _bytes(folder / row.input.file)) if row.input else None,
-        events=read_events(events.read_bytes()) if events.exists() else (),
+        events=events,
     )
 
 

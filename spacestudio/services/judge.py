@@ -22,6 +22,7 @@ from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
 from spacestudio.qa.relation import CANNOT_TELL
 from spacestudio.qa.scene import Scene
+from spacestudio.reasoning.consistency import Repair
 from spacestudio.relations.relate import family_of
 from spacestudio.services.begin import Ready
 from spacestudio.services.derive import scene_of
@@ -181,6 +182,28 @@ def release_relation(sample: Sample, r: Relation) -> list[Act]:
     return [("relation.release", {"subject": r.subject, "object": r.object, "family": r.family, "frame": r.frame})]
 
 
+def repair(sample: Sample, way: Repair) -> list[Act]:
+    """Correct: what a way out of a clash says. A relation to be dropped "can't be told" from here on; a correction is taken
+    back instead, where the measurement says something else."""
+    r = way.relation
+    if way.replacement is not None:
+        new = way.replacement
+        return correct_relation(sample, new.subject, new.predicate, new.object, new.verdict, r.frame)
+    measured = r.evidence.get("measured") or {}
+    if r.origin == "person" and (measured.get("predicate"), measured.get("verdict")) != (r.predicate, r.verdict):
+        return release_relation(sample, r)
+    return correct_relation(sample, r.subject, r.predicate, r.object, "undecided", r.frame)
+
+
+def set_absent(sample: Sample, names: str | Sequence[str]) -> list[Act]:
+    """Correct: which things are not in the picture; at most 50 names, each once."""
+    parts = names.split(",") if isinstance(names, str) else list(names)
+    kept = list(dict.fromkeys(clean_label(part) for part in parts if part.strip()))
+    if len(kept) > 50:
+        raise InputError(f"{len(kept)} absent things", "50 at most", "Name fewer")
+    return [("absent", {"names": kept})] if kept != list(sample.graph.negative_objects) else []
+
+
 def want_relation(sample: Sample, subject: str, predicate: str, object_: str) -> list[Act]:
     """Change: a new picture should show this relation."""
     known = {o.id for o in (sample.target or sample.graph).objects} | set(sample.graph.ids)
@@ -290,26 +313,3 @@ def question_of(sample: Sample, key: str) -> QAPair:
     if found is None:
         raise NotFound("This question is no longer asked", next_step="Choose one from the list")
     return found
-
-
-def consequences(before: Sample, after: Sample) -> str:
-    """What an edit did elsewhere, in one line: relations, questions and corrections that changed."""
-    parts = []
-    old, new = ({r.key: (r.predicate, r.verdict) for r in s.graph} for s in (before, after))
-    changed = {frozenset(k[:2]) | {k[2], k[3]} for k in old.keys() | new.keys() if old.get(k) != new.get(k)}
-    if changed:
-        parts.append(_counted(len(changed), "relation"))
-    asked, asks = ({p.key: (p.question, p.answer) for p in s.qa} for s in (before, after))
-    if count := sum(asked.get(k) != asks.get(k) for k in asked.keys() | asks.keys()):
-        parts.append(_counted(count, "question"))
-    text = f"{' and '.join(parts)} changed." if parts else ""
-    stale = sum(bool(p.mark) for p in after.qa) + sum(r.evidence.get("pin") == "stale" for r in after.graph)
-    if stale > sum(bool(p.mark) for p in before.qa) + sum(r.evidence.get("pin") == "stale" for r in before.graph):
-        text += " Some corrections no longer match the facts under them: they are marked."
-    if after.clashes and not before.clashes:
-        text += " The graph now contradicts itself: see the Graph tab."
-    return text.strip()
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

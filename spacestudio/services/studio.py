@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from spacestudio.domain.compaction import compact
 from spacestudio.domain.depth import DepthMap
-from spacestudio.domain.events import Event, effective, fold
+from spacestudio.domain.events import Event, effective, fold, revision
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.errors import InputError, NotFound
 from spacestudio.formats.folder import read_samples
@@ -20,6 +21,7 @@ from spacestudio.formats.pictures import Picture, read_picture
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe, depth_events, from_picture, from_render, object_events
 from spacestudio.services.bring import events_of
+from spacestudio.services.consequences import Consequences, consequences
 from spacestudio.services.derive import Deriver
 from spacestudio.services.estimate import estimate, supplied
 from spacestudio.services.find import find
@@ -55,12 +57,38 @@ class Summary:
     accepted: int
 
 
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Edits of a sample that wait for a person's yes.
+
+    Attributes:
+        before: the stored sample they were made on.
+        acts: what would be appended, as one group.
+        after: the sample with them.
+    """
+
+    before: Sample
+    acts: tuple[judge.Act, ...]
+    after: Sample
+
+    @property
+    def consequences(self) -> Consequences:
+        """What applying them changes."""
+        return consequences(self.before, self.after)
+
+
+QUIET = frozenset({"qa.status", "review", "rename"})
+"""Acts that change nothing else, so no draft is made of them."""
+
+
 @dataclass
 class _Kept:
-    """Derived samples of recent use, and candidates waiting for a decision."""
+    """Derived samples of recent use by owner, id and `_stamp` of the log; candidates and drafts waiting for a decision."""
 
     samples: OrderedDict[tuple[str, str, int], Sample] = field(default_factory=OrderedDict)
     candidates: OrderedDict[tuple[str, str], list[Candidate]] = field(default_factory=OrderedDict)
+    drafts: OrderedDict[tuple[str, str], Draft] = field(default_factory=OrderedDict)
+    looks: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Studio:
@@ -94,7 +122,7 @@ class Studio:
     def open(self, owner: str, sample_id: str) -> Sample:
         """A sample with everything derived."""
         events = self.database.events(PROJECT, owner, sample_id)
-        key = (owner, sample_id, len(events))
+        key = (owner, sample_id, _stamp(events))
         with self._lock:
             if key in self._kept.samples:
                 self._kept.samples.move_to_end(key)
@@ -155,19 +183,108 @@ class Studio:
     def act(
         self, owner: str, sample_id: str, make: Callable[[Sample], Sequence[judge.Act]], author: str = "person"
     ) -> Sample:
-        """Append what a function of `judge` makes of the sample, as one group; the sample afterwards."""
+        """Append what a function of `judge` makes of the sample, as one group; the sample afterwards.
+
+        While a draft of the sample is open, its edits join the draft and nothing is appended yet.
+        """
         with self._lock:
+            if (owner, sample_id) in self._kept.drafts:
+                return self._drafted(owner, sample_id, make, author)
             before = self.open(owner, sample_id)
             acts = list(make(before))
             if not acts:
                 return before
-            seq = len(before.events) + 1
-            group, time = f"g{seq}", now()
-            events = [Event(seq + k, kind, payload, author, time, group) for k, (kind, payload) in enumerate(acts)]
+            events = _events(before, acts, author)
             after = self.deriver.sample(sample_id, (*before.events, *events))  # what can't be derived is not appended
-            self.database.append(PROJECT, owner, sample_id, events, after.name, after.review)
-            self._kept.samples[(owner, sample_id, len(after.events))] = after
+            self.database.append(PROJECT, owner, sample_id, events, after.name, after.review, before.events[-1])
+            self._kept.samples[(owner, sample_id, _stamp(after.events))] = after
             return after
+
+    def foresee(self, owner: str, sample_id: str, make: Callable[[Sample], Sequence[judge.Act]]) -> Draft:
+        """What an act would change, with nothing appended."""
+        with self._lock:
+            before = self.open(owner, sample_id)
+            acts = tuple(make(before))
+            events = _events(before, acts, "person")
+            return Draft(before, acts, self.deriver.sample(sample_id, (*before.events, *events)) if acts else before)
+
+    def begin_draft(self, owner: str, sample_id: str) -> None:
+        """From here on edits of the sample wait, until `apply` or `discard`; an open draft stays as it is."""
+        with self._lock:
+            if (owner, sample_id) not in self._kept.drafts:
+                before = self.open(owner, sample_id)
+                self._kept.drafts[owner, sample_id] = Draft(before, (), before)
+                while len(self._kept.drafts) > 256:
+                    self._kept.drafts.popitem(last=False)
+
+    def draft(self, owner: str, sample_id: str) -> Draft | None:
+        """The edits that wait; None when there are none."""
+        found = self._kept.drafts.get((owner, sample_id))
+        return found if found and found.acts else None
+
+    def look(self, owner: str, sample_id: str) -> Sample:
+        """The sample as a screen shows it: with the edits that wait, else as it is stored."""
+        waiting = self.draft(owner, sample_id)
+        return waiting.after if waiting else self.open(owner, sample_id)
+
+    def revision(self, owner: str, sample_id: str) -> int:
+        """A number that grows whenever `look` may show something else, drafts made and discarded included."""
+        return max(revision(self.look(owner, sample_id).events), self._kept.looks.get((owner, sample_id), 0))
+
+    def _touch(self, owner: str, sample_id: str) -> None:
+        self._kept.looks[owner, sample_id] = self.revision(owner, sample_id) + 1
+
+    def apply(self, owner: str, sample_id: str) -> Sample:
+        """Append the edits that wait, as one group; the sample afterwards.
+
+        Raises:
+            InputError: the sample was changed elsewhere since they were made; they still wait.
+        """
+        with self._lock:
+            waiting = self._kept.drafts.pop((owner, sample_id), None)
+            if waiting is None or not waiting.acts:
+                return self.open(owner, sample_id)
+            stored = self.open(owner, sample_id)
+            if _stamp(stored.events) != _stamp(waiting.before.events):
+                self._kept.drafts[owner, sample_id] = waiting
+                raise InputError(
+                    "This sample was changed in another window since", next_step="Discard the preview, and edit again"
+                )
+            return self.act(owner, sample_id, lambda _: waiting.acts)
+
+    def discard(self, owner: str, sample_id: str) -> None:
+        """Forget the edits that wait."""
+        with self._lock:
+            if self.draft(owner, sample_id):
+                self._touch(owner, sample_id)
+            self._kept.drafts.pop((owner, sample_id), None)
+
+    def _drafted(self, owner: str, sample_id: str, make: Callable[[Sample], Sequence[judge.Act]], author: str) -> Sample:
+        waiting = self._kept.drafts[owner, sample_id]
+        acts = tuple(make(waiting.after))
+        if not acts:
+            return waiting.after
+        if not waiting.acts and all(kind in QUIET for kind, _ in acts):
+            del self._kept.drafts[owner, sample_id]
+            return self.act(owner, sample_id, lambda _: acts)
+        together = (*waiting.acts, *acts)
+        after = self.deriver.sample(sample_id, (*waiting.before.events, *_events(waiting.before, together, author)))
+        self._kept.drafts[owner, sample_id] = Draft(waiting.before, together, after)
+        return after
+
+    def compact(self, owner: str, sample_id: str) -> Sample:
+        """Shorten a sample's log to what still counts; the sample stays as it is, and nothing before can be undone.
+
+        Raises:
+            Moved: somebody else changed the sample meanwhile.
+        """
+        with self._lock:
+            read = self.database.events(PROJECT, owner, sample_id)
+            short = compact(read)
+            if short != read:
+                self._touch(owner, sample_id)
+                self.database.replace(PROJECT, owner, sample_id, read, short)
+            return self.open(owner, sample_id)
 
     def undo(self, owner: str, sample_id: str) -> Sample:
         """Take the last group of acts back; nothing happens when there is none."""
@@ -178,6 +295,7 @@ class Studio:
         return self._step(owner, sample_id, "redo")
 
     def _step(self, owner: str, sample_id: str, kind: str) -> Sample:
+        self.discard(owner, sample_id)
         sample = self.open(owner, sample_id)
         if not can_step(sample)[kind == "redo"]:
             return sample
@@ -218,6 +336,8 @@ class Studio:
         Raises:
             InputError: nothing was asked, or the target has no layout.
         """
+        if self.draft(owner, sample_id):
+            raise InputError("An edit is still a preview", next_step="Apply or discard it first")
         sample = self.open(owner, sample_id)
         if sample.target is None or (sample.layout is None and not sample.problem):
             raise InputError(
@@ -263,6 +383,18 @@ class Studio:
     def preview(self, owner: str, sample_ids: Sequence[str], format_name: str) -> tuple[list[dict[str, Any]], int]:
         """The first rows of an export, and how many there are."""
         return preview([self.open(owner, i) for i in sample_ids], format_name)
+
+
+def _stamp(events: Sequence[Event]) -> int:
+    """Tells logs apart by place, kind, author, time and group of all events: equal lengths don't make equal logs."""
+    return hash(tuple(events))
+
+
+def _events(before: Sample, acts: Sequence[judge.Act], author: str) -> list[Event]:
+    """The acts as events that go on with the sample's log, one group."""
+    seq = before.events[-1].seq + 1
+    group, time = f"g{seq}", now()
+    return [Event(seq + k, kind, payload, author, time, group) for k, (kind, payload) in enumerate(acts)]
 
 
 def can_step(sample: Sample) -> tuple[bool, bool]:

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, inspect, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from spacestudio.domain.events import Event
@@ -17,7 +16,15 @@ from spacestudio.store.schema import Base, EventRow, SampleRow
 
 
 class Moved(SpaceStudioError):
-    """Somebody else appended first; read again and retry."""
+    """Somebody else wrote first; read again and retry."""
+
+    def __init__(
+        self,
+        received: str = "This sample was changed in another window",
+        accepted: str = "",
+        next_step: str = "Your view was refreshed; try again",
+    ) -> None:
+        super().__init__(received, accepted, next_step)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,14 @@ class Database:
             raise NotFound(f"There is no sample “{sample_id}” here", next_step="Open one from the list")
         return row
 
+    def _held(self, session: Session, project: str, owner: str, sample_id: str) -> SampleRow:
+        """The row, which nobody else can write before this transaction ends: an update, as SQLite has no row locks."""
+        mine = (SampleRow.project == project, SampleRow.owner == owner, SampleRow.id == sample_id)
+        session.execute(
+            update(SampleRow).where(*mine).values(review=SampleRow.review).execution_options(synchronize_session=False)
+        )
+        return self._row(session, project, owner, sample_id)
+
     def create(self, project: str, owner: str, sample_id: str, events: Sequence[Event], parent: str | None = None) -> str:
         """A new sample with its first events; returns its id, numbered when the asked one is taken."""
         with self._session() as session:
@@ -79,30 +94,49 @@ class Database:
         events: Sequence[Event],
         name: str | None = None,
         review: str | None = None,
+        follows: Event | None = None,
     ) -> None:
         """Append events whose `seq` continues the log; `name` and `review` update what lists show.
 
+        Args:
+            follows: the last event of the log that was read, else only its `seq` is known.
+
         Raises:
-            Moved: the log already has an event with that `seq`.
+            Moved: the log ends elsewhere by now.
             NotFound: no such sample.
         """
-        try:
-            with self._session() as session:
-                row = self._row(session, project, owner, sample_id)
-                row.name = name[:200] if name is not None else row.name
-                row.review = review or row.review
-                session.add_all(_event_rows(row.row, events))
-        except IntegrityError:
-            raise Moved(
-                "This sample was changed in another window", next_step="Your view was refreshed; try again"
-            ) from None
+        with self._session() as session:
+            row = self._held(session, project, owner, sample_id)
+            last = session.scalar(select(EventRow).filter_by(sample=row.row).order_by(EventRow.seq.desc()).limit(1))
+            if events and events[0].seq != (last.seq if last else 0) + 1:
+                raise Moved
+            if follows is not None and (last is None or hash(_event(last)) != hash(follows)):
+                raise Moved
+            row.name = name[:200] if name is not None else row.name
+            row.review = review or row.review
+            session.add_all(_event_rows(row.row, events))
+
+    def replace(self, project: str, owner: str, sample_id: str, read: Sequence[Event], events: Sequence[Event]) -> None:
+        """Put another log in the place of the one that was read.
+
+        Raises:
+            Moved: it is another one by now.
+            NotFound: no such sample.
+        """
+        with self._session() as session:
+            row = self._held(session, project, owner, sample_id)
+            if self._log(session, row) != tuple(read):
+                raise Moved
+            session.execute(delete(EventRow).where(EventRow.sample == row.row))
+            session.add_all(_event_rows(row.row, events))
 
     def events(self, project: str, owner: str, sample_id: str) -> tuple[Event, ...]:
         """The whole log, in order."""
         with self._session() as session:
-            row = self._row(session, project, owner, sample_id)
-            rows = session.scalars(select(EventRow).filter_by(sample=row.row).order_by(EventRow.seq))
-            return tuple(Event(r.seq, r.kind, r.payload, r.author, r.time, r.group) for r in rows)
+            return self._log(session, self._row(session, project, owner, sample_id))
+
+    def _log(self, session: Session, row: SampleRow) -> tuple[Event, ...]:
+        return tuple(map(_event, session.scalars(select(EventRow).filter_by(sample=row.row).order_by(EventRow.seq))))
 
     def samples(self, project: str, owner: str) -> list[Listed]:
         """All samples of one owner, oldest first."""
@@ -122,6 +156,10 @@ class Database:
             row = self._row(session, project, owner, sample_id)
             session.execute(delete(EventRow).where(EventRow.sample == row.row))
             session.delete(row)
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row.seq, row.kind, row.payload, row.author, row.time, row.group)
 
 
 def _event_rows(sample: int, events: Sequence[Event]) -> list[EventRow]:

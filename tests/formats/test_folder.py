@@ -16,7 +16,7 @@ from spacestudio.domain.events import Event
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import FormatError
 from spacestudio.formats import folder as room
-from spacestudio.formats.folder import read_events, read_sample, read_samples, write_sample
+from spacestudio.formats.folder import compact_log, read_events, read_sample, read_samples, write_sample
 from spacestudio.formats.pictures import read_picture
 from tests.formats.made import full_sample, plain_sample
 
@@ -145,7 +145,12 @@ EVENTS = st.lists(
 def test_a_log_cut_at_any_byte_reads_to_its_last_whole_line(events: tuple[Event, ...], data: st.DataObject) -> None:
     raw = log(events)
     cut = data.draw(st.integers(0, len(raw)))
-    assert read_events(raw[:cut]) == events[: raw[:cut].count(b"\n")]
+    assert read_events(raw[:cut]) == events[: whole_lines(raw, cut)]
+
+
+def whole_lines(raw: bytes, cut: int) -> int:
+    """How many lines are whole, the last one with or without its newline."""
+    return raw[: cut + 1].count(b"\n")
 
 
 def test_our_own_log_cut_at_every_byte(tmp_path: Path) -> None:
@@ -155,17 +160,86 @@ def test_our_own_log_cut_at_every_byte(tmp_path: Path) -> None:
     assert whole == full_sample().events
     assert whole[1].payload == {"name": 'Zürich\n"quoted"'}
     for cut in range(len(raw)):
-        assert read_events(raw[:cut]) == whole[: raw[:cut].count(b"\n")]
-    (folder / "events.jsonl").write_bytes(raw[:-20])
-    assert read_sample(folder).events == whole[:-1]
+        assert read_events(raw[:cut]) == whole[: whole_lines(raw, cut)]
+    (folder / "events.jsonl").write_bytes(raw[:-1])
+    assert read_sample(folder).warnings == full_sample().warnings  # only the last newline is gone
+    for cut in (len(raw) - 2, len(raw) - 20, raw.index(b"\n") + 1):
+        (folder / "events.jsonl").write_bytes(raw[:cut])
+        read = read_sample(folder)
+        assert read.events == whole[: whole_lines(raw, cut)]
+        (warning,) = read.warnings[len(full_sample().warnings) :]
+        assert f"events.jsonl was cut off: {len(read.events)} of 3 events are there" in warning
 
 
-def test_a_damaged_line_inside_the_log_is_named(tmp_path: Path) -> None:
+DAMAGES = {
+    "a line that is no event": (b"{nonsense\n", "events.jsonl has no event in line 2 (Invalid JSON"),
+    "another shape": (b'{"seq": "?"}\n', "events.jsonl has no event in line 2 (seq: "),
+    "a later version's event": (b'{"seq": 2, "kind": "sung"}\n', "events.jsonl has an unknown event in place 2 (“sung”)"),
+    "an event without its part": (
+        b'{"seq": 2, "kind": "rename"}\n',
+        "events.jsonl has a broken event in place 2 (“rename”)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("count", [3, None])
+def test_a_damaged_log_is_read_as_far_as_it_goes(name: str, count: int | None, tmp_path: Path) -> None:
     folder = write_sample(full_sample(), tmp_path)
     lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
-    (folder / "events.jsonl").write_bytes(lines[0] + b"{nonsense\n" + lines[2])
-    with pytest.raises(FormatError, match=r"line 2 of events\.jsonl"):
-        read_sample(folder)
+    damage, said = DAMAGES[name]
+    (folder / "events.jsonl").write_bytes(lines[0] + damage + lines[2])
+    change(folder, events=count)
+    read = read_sample(folder)
+    assert read.events == full_sample().events[:1]
+    assert read.warnings[:-1] == full_sample().warnings
+    assert read.warnings[-1].startswith(said)
+    assert ("1 of 3 events are there" if count else "1 event before that are there") in read.warnings[-1]
+    with pytest.raises(FormatError, match="a whole log"):
+        compact_log(folder)
+
+
+def test_a_missing_log_is_noticed_by_its_count(tmp_path: Path) -> None:
+    folder = write_sample(full_sample(), tmp_path)
+    (folder / "events.jsonl").unlink()
+    assert "events.jsonl is missing: 0 of 3 events are there" in read_sample(folder).warnings[-1]
+    change(folder, events=None)
+    assert read_sample(folder).warnings == full_sample().warnings  # a folder from before the count
+
+
+def test_compacting_a_folder_changes_its_log_and_the_count_alone(tmp_path: Path) -> None:
+    folder = write_sample(full_sample(), tmp_path)
+    before = content(folder)
+    assert compact_log(folder) == (3, 1)
+    after = content(folder)
+    assert {name for name in before if before[name] != after.get(name)} == {"events.jsonl", "sample.json"}
+    assert before["sample.json"].replace(b'"events": 3', b'"events": 1') == after["sample.json"]
+    assert before["events.jsonl"].splitlines()[0] == after["events.jsonl"].strip()
+    assert facts(read_sample(folder)) == facts(full_sample().but(events=full_sample().events[:1]))
+    assert compact_log(folder) == (1, 1)
+    assert content(folder) == after
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_failure_while_compacting_keeps_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_sample(full_sample(), tmp_path)
+    before = content(folder)
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "write_json", full_disk)
+        with pytest.raises(FormatError, match="No space left"):
+            compact_log(folder)
+    assert content(folder) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "write_lines", full_disk)
+        with pytest.raises(FormatError, match="No space left"):
+            compact_log(folder)
+    assert content(folder)["events.jsonl"] == before["events.jsonl"]
+    assert facts(read_sample(folder)) == facts(full_sample())  # the log is longer than its count, and whole
+    assert compact_log(folder) == (3, 1)
 
 
 def change(folder: Path, **values: Any) -> None:

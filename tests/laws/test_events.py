@@ -1,11 +1,19 @@
-"""Undo and redo: whatever was done can be undone and brought back, and nothing else changes."""
+"""Undo and redo: whatever was done can be undone and brought back, and nothing else changes.
+
+Compaction: whatever counts stays, whoever did it. Cutting: what stands before the cut stays.
+"""
 
 import copy
+import dataclasses
+import json
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacestudio.domain.events import KINDS, Event, effective, fold
+from spacestudio.domain.compaction import TOUCHES, compact
+from spacestudio.domain.events import KINDS, STEPS, Event, State, Wants, effective, fold, revision, usable
+from spacestudio.formats.folder import read_events
 
 IDS = ("a-1", "b-1", "c-1")
 ids = st.sampled_from(IDS)
@@ -44,6 +52,7 @@ payloads = {
         lambda p: {"subject": p[0], "object": p[1], "family": "direction", "frame": "image"}, pairs
     ),
     "layers.cut": st.sampled_from([{"cuts": None}, {"cuts": [0.2, 0.5]}]),
+    "absent": st.builds(lambda n: {"names": n}, st.lists(st.sampled_from(["dog", "cat"]), unique=True)),
     "want.relation": st.builds(
         lambda p: {"subject": p[0], "predicate": "on", "object": p[1], "family": "support", "frame": "image"}, pairs
     ),
@@ -134,3 +143,168 @@ def test_pins_and_wants_speak_once_for_each_pair(groups):
         assert (o, s, family, frame) not in state.pins
     for s, o, family in state.wants.relations:
         assert (o, s, family) not in state.wants.relations
+
+
+# Compaction
+
+
+STEP = st.sampled_from([(kind, {}) for kind in STEPS])
+logs = st.lists(st.one_of(edits, edits, STEP), max_size=24).map(
+    lambda acts: [
+        Event(seq, kind, payload, f"author {seq}", f"2026-01-01T00:00:{seq:02}Z", group)
+        for seq, (kind, payload, group) in enumerate(
+            [*((kind, payload, "") for kind, payload in START), *((*act, f"g{n // 2}") for n, act in enumerate(acts))], 1
+        )
+    ]
+)
+
+
+def ordered(value):
+    """A state as nested lists, so that the order of tables counts."""
+    if isinstance(value, State | Wants):
+        return [(f.name, ordered(getattr(value, f.name))) for f in dataclasses.fields(value)]
+    if isinstance(value, dict):
+        return [(k, ordered(v)) for k, v in value.items()]
+    return value
+
+
+def stamps(events):
+    return [(e.kind, e.payload, e.author, e.time) for e in events]
+
+
+@given(logs)
+def test_a_compacted_log_says_the_same_in_the_same_order(events):
+    before = copy.deepcopy(events)
+    short = compact(events)
+    assert ordered(fold(short)) == ordered(fold(events))
+    assert events == before
+
+
+@given(logs)
+def test_a_compacted_log_is_a_part_of_the_log_without_steps_or_groups(events):
+    short = compact(events)
+    rest = iter(stamps(events))
+    assert all(stamp in rest for stamp in stamps(short))  # each of them, in this order
+    assert [e.seq for e in short] == list(range(1, len(short) + 1))
+    assert not any(e.group or e.kind in STEPS for e in short)
+    assert compact(short) == short
+
+
+@given(logs)
+def test_a_compacted_log_keeps_every_id_that_ever_counted(events):
+    def used(log):
+        return [e.payload for e in log if e.kind == "objects.add"]
+
+    assert used(compact(events)) == used(effective(events)[0])
+
+
+NEEDED = {"relation.correct", "want.relation", "want.box", "qa.edit", "qa.status", "rename"}
+TAKING_BACK = {"relation.release", "want.unrelate", "want.reset"}
+
+
+@given(logs)
+def test_nothing_is_left_that_could_go(events):
+    short = compact(events)
+    said = ordered(fold(short))
+    needless = {e.kind for e in short if ordered(fold([x for x in short if x is not e])) == said}
+    assert not needless & (NEEDED - ({"rename"} if fold(events).name == "sample" else set()))
+    assert not TAKING_BACK & {e.kind for e in short}
+
+
+PIN = {"subject": "a-1", "object": "b-1", "family": "direction", "frame": "image", "predicate": "left of", "verdict": "true"}
+BACK = PIN | {"subject": "b-1", "object": "a-1"}
+RENAME, LABEL = ("rename", {"name": "x"}), ("object.edit", {"id": "a-1", "label": "cup"})
+WISH = {"subject": "a-1", "predicate": "on", "object": "b-1", "family": "support", "frame": "image"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "steps", "left"),
+    [
+        ([[RENAME], [RENAME], [("rename", {"name": "y"})]], [], ["rename"]),
+        ([[("relation.correct", PIN)], [("relation.correct", BACK)]], [], ["relation.correct"]),
+        ([[("relation.correct", PIN)], [("relation.release", BACK)]], [], []),
+        ([[("relation.correct", PIN)], [("object.delete", {"id": "b-1"})]], [], ["object.delete"]),
+        ([[LABEL], [("object.edit", {"id": "a-1", "label": "mug"})]], [], ["object.edit"]),
+        ([[LABEL], [("object.edit", {"id": "a-1", "attributes": ["red"]})]], [], ["object.edit", "object.edit"]),
+        ([[LABEL], [("object.delete", {"id": "a-1"})]], [], ["object.delete"]),
+        ([[RENAME], [LABEL]], ["undo"], ["rename"]),
+        ([[RENAME], [LABEL]], ["undo", "redo"], ["rename", "object.edit"]),
+        ([[("want.relation", WISH)], [("want.prompt", {"prompt": "p"})], [("want.reset", {})]], [], []),
+        ([[("want.object", {"id": "c-1", "label": "x", "attributes": []})], [("want.remove", {"id": "c-1"})]], [], []),
+        ([[("want.remove", {"id": "a-1"})]], [], ["want.remove"]),
+        ([[("layers.cut", {"cuts": [0.5]})], [("layers.cut", {"cuts": None})]], [], []),
+        ([[("scale", {"metres_per_unit": 2.0})], [("depth", {"run": made, "blob": "y"})]], [], ["depth"]),
+        ([[("qa.status", {"keys": ["k", "l"], "status": "accepted"})], [("qa.status", {"keys": ["k"], "status": "rejected"})]],
+         [], ["qa.status", "qa.status"]),
+        ([[("qa.status", {"keys": ["k"], "status": "accepted"})], [("qa.status", {"keys": ["k", "l"], "status": "rejected"})]],
+         [], ["qa.status"]),
+    ],
+)  # fmt: skip
+def test_what_is_spoken_over_goes(groups, steps, left):
+    short = compact(log(groups, *steps))
+    assert [e.kind for e in short] == ["created", "objects.add", *left]
+    assert fold(short) == fold(log(groups, *steps))
+
+
+def test_an_unknown_kind_keeps_itself_and_all_that_counted_when_it_happened():
+    events = log([[RENAME], [("someone's own", {})], [("rename", {"name": "y"})], [("rename", {"name": "z"})]])
+    assert [e.kind for e in compact(events)] == ["created", "objects.add", "rename", "someone's own", "rename"]
+
+
+def test_only_known_kinds_are_ever_dropped():
+    assert set(TOUCHES) <= set(KINDS)
+
+
+def test_a_long_log_is_read_a_few_times_only(monkeypatch):
+    groups = [
+        [("object.edit", {"id": IDS[k % 2], "label": str(k)}), ("qa.edit", {"key": f"k{k % 50}"})] for k in range(2500)
+    ]
+    asked = []
+    edit = TOUCHES["object.edit"]
+    monkeypatch.setitem(TOUCHES, "object.edit", lambda p: asked.append(p) or edit(p))
+    assert len(compact(log(groups))) == 2 + 2 + 50
+    assert len(asked) < 2500 + 10
+
+
+@given(logs)
+def test_a_compaction_never_raises_the_revision(events):
+    assert revision(compact(events)) <= revision(events)
+    later = dataclasses.replace(events[-1], seq=len(events) + 1, time="2026-01-01T00:00:40+00:00")
+    assert revision([*compact(events), later]) > revision(events)
+
+
+@pytest.mark.parametrize("time", ["", "yesterday", "9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00"])
+def test_a_revision_takes_any_text_for_a_time(time):
+    assert revision([Event(1, "created", {}, "", time), Event(2, "rename", {}, "", "1970-01-01T00:00:01Z")]) >= 1000
+
+
+# Cutting
+
+
+def lines(events):
+    return "".join(json.dumps(dataclasses.asdict(e), ensure_ascii=False) + "\n" for e in events).encode()
+
+
+@given(logs)
+@example([Event(1, "created", {"name": "Zürich \u2028 {}", "image": "d"})])
+def test_a_log_cut_at_any_byte_replays_to_its_last_whole_event(events):
+    raw = lines(events)
+    ends = [end for end, byte in enumerate(raw) if byte == 10]  # a whole line counts without its newline
+    states = {}
+    for cut in range(len(raw) + 1):
+        read = read_events(raw[:cut])
+        whole = sum(end <= cut for end in ends)
+        if whole not in states:
+            assert read == tuple(events[:whole])
+            states[whole] = fold(read)
+        else:
+            assert len(read) == whole
+    assert states[len(events)] == fold(events)
+
+
+@given(logs, st.integers(0, 20), st.sampled_from([("no such kind", {}), ("rename", {}), ("objects.add", {"objects": 5})]))
+def test_what_can_not_be_folded_ends_what_is_usable(events, at, bad):
+    at = min(at, len(events))
+    damaged = [*events[:at], Event(0, *bad), *events[at:]]
+    assert usable(damaged) == tuple(events[:at])
+    assert usable(events) == tuple(events)

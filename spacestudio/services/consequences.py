@@ -1,0 +1,212 @@
+"""What an edit does elsewhere, computed before it is applied: one sample before it, one after, and every difference told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from spacestudio.domain.events import fold
+from spacestudio.domain.graph import Relation
+from spacestudio.domain.sample import Sample
+from spacestudio.reasoning.consistency import explain
+from spacestudio.relations.words import statement
+from spacestudio.services.arrange import unique_names
+
+MOVED = 0.5
+"""Boxes that move by less, in px, have not moved."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference: what it is about, and how it was and is told; "" where it was not there, or is no more."""
+
+    about: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """All differences between a sample before and after an edit.
+
+    Attributes:
+        objects: added, removed, renamed or moved.
+        relations: of the picture's own graph; each pair told once.
+        layers: objects that changed their layer.
+        questions: asked anew, no longer asked, or with another wording or answer.
+        layout: boxes a new picture would have elsewhere, and whether there is a layout at all.
+        verdicts: asked relations whose verdict in this picture changed.
+        corrections: what a person set that became stale, in conflict or true again, or goes with what it was about.
+        clashes: contradictions that appear or disappear.
+    """
+
+    objects: tuple[Change, ...] = ()
+    relations: tuple[Change, ...] = ()
+    layers: tuple[Change, ...] = ()
+    questions: tuple[Change, ...] = ()
+    layout: tuple[Change, ...] = ()
+    verdicts: tuple[Change, ...] = ()
+    corrections: tuple[Change, ...] = ()
+    clashes: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, f.name) for f in fields(self))
+
+    @property
+    def summary(self) -> str:
+        """One line; "" when nothing followed."""
+        counted = [(len(self.relations), "relation"), (len(self.questions), "question")]
+        parts = [_counted(count, noun) for count, noun in counted if count]
+        text = f"{' and '.join(parts)} changed." if parts else ""
+        if self.layout:
+            text += f" {_counted(len(self.layout), 'box', 'boxes')} of the layout moved."
+        if any(c.after for c in self.corrections):
+            text += " Some corrections no longer match the facts under them: they are marked."
+        if any(c.before and not c.after for c in self.corrections):
+            text += " Corrections of what is gone went with it."
+        if any(c.after for c in self.clashes):
+            text += " The graph now contradicts itself: see the Graph tab."
+        return text.strip()
+
+
+def consequences(before: Sample, after: Sample) -> Consequences:
+    """Every difference between the sample before an edit and after it, in a stable order."""
+    names = unique_names(before.graph) | unique_names(after.graph)
+    return Consequences(
+        _differences(_objects(before), _objects(after)),
+        _relations(before, after, names),
+        _differences(_layers(before, names), _layers(after, names)),
+        _differences(_questions(before), _questions(after)),
+        _layout(before, after, names),
+        _differences(_verdicts(before, names), _verdicts(after, names), only_common=True),
+        _corrections(before, after, names),
+        _differences(_clashes(before), _clashes(after)),
+    )
+
+
+Told = Mapping[Any, tuple[str, str]]
+"""What there is by key: what it is about, and how it is told."""
+
+
+def _differences(before: Told, after: Told, only_common: bool = False) -> tuple[Change, ...]:
+    """What is told otherwise; with `only_common`, of what is there both times."""
+    out = []
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key, ("", "")), after.get(key, ("", ""))
+        if old[1] != new[1] and not (only_common and (key not in before or key not in after)):
+            out.append(Change(new[0] or old[0], old[1], new[1]))
+    return tuple(out)
+
+
+def _objects(s: Sample) -> Told:
+    def told(o: Any) -> str:
+        corners = ", ".join(f"{v:.0f}" for v in o.box.xyxy)
+        return f"{o.name} at {corners} px"
+
+    return {o.id: (o.id, told(o)) for o in s.objects}
+
+
+def _relations(before: Sample, after: Sample, names: Mapping[str, str]) -> tuple[Change, ...]:
+    """Relations of objects that are there both times; what an added or removed object brings or takes is counted with it."""
+    out = []
+    both = set(before.graph.ids) & set(after.graph.ids)
+    old, new = before.graph.by_key, after.graph.by_key
+    for key in dict.fromkeys((*old, *new)):
+        subject, object_, family, frame = key
+        if subject not in both or object_ not in both or _mentioned(old, new, key):
+            continue
+        was, now = old.get(key), new.get(key)
+        if (was and (was.predicate, was.verdict)) != (now and (now.predicate, now.verdict)):
+            about = f"{names[subject]}, {names[object_]}: {family}, {frame}"
+            out.append(Change(about, *(statement(r, names) if r else "" for r in (was, now))))
+    return tuple(out)
+
+
+def _mentioned(old: Mapping[Any, Relation], new: Mapping[Any, Relation], key: tuple[str, str, str, str]) -> bool:
+    """Whether the reversed pair tells it already: the way a person said it comes first, else the lower id."""
+    back = key[1], key[0], *key[2:]
+    if back not in old and back not in new:
+        return False
+    said = [bool((r := new.get(k) or old.get(k)) and r.evidence.get("said")) for k in (key, back)]
+    return said[1] if said[0] != said[1] else key[0] > key[1]
+
+
+def _layers(s: Sample, names: Mapping[str, str]) -> Told:
+    return {i: (names[i], f"layer {layer.index}") for layer in s.layers for i in layer.object_ids if i in names}
+
+
+def _questions(s: Sample) -> Told:
+    return {p.key: (p.family, f"{p.question} – {p.answer}") for p in s.qa}
+
+
+def _layout(before: Sample, after: Sample, names: Mapping[str, str]) -> tuple[Change, ...]:
+    out = []
+    old, new = (s.layout.boxes if s.layout else {} for s in (before, after))
+    called = dict(names) | {i: n for s in (before, after) if s.layout for i, n in s.layout.names.items()}
+    if before.layout is not None and after.layout is not None:
+        for i in dict.fromkeys((*old, *new)):
+            was, now = (boxes[i].xyxy if i in boxes else None for boxes in (old, new))
+            if was is None or now is None or max(abs(a - b) for a, b in zip(was, now, strict=True)) > MOVED:
+                told = [", ".join(f"{v:.0f}" for v in xyxy) + " px" if xyxy else "" for xyxy in (was, now)]
+                out.append(Change(called.get(i, i), *told))
+    elif before.layout is not after.layout:
+        out.append(Change("layout", *("there is one" if s.layout else s.problem for s in (before, after))))
+    return tuple(out)
+
+
+def _verdicts(s: Sample, names: Mapping[str, str]) -> Told:
+    called = dict(names) | (unique_names(s.target) if s.target else {})
+    words = {"true": "verified", "false": "failed", "undecided": "undecided"}
+    return {r.key: (statement(r, called), words[r.verdict]) for r in s.verdicts}
+
+
+def _corrections(before: Sample, after: Sample, names: Mapping[str, str]) -> tuple[Change, ...]:
+    """Marks that appear or change on what a person set before; and what is gone with its objects."""
+    old, new = fold(before.events), fold(after.events)
+    out = []
+    for key, pin in old.pins.items():
+        about = f"{names.get(key[0], key[0])} {pin['predicate']} {names.get(key[1], key[1])}: {pin['verdict']}"
+        if key not in new.pins:
+            if key[0] not in after.graph or key[1] not in after.graph:
+                out.append(Change(about, "set by a person", ""))
+            continue
+        was, now = (_pin_state(s, key) for s in (before, after))
+        if now != was and (now in ("stale", "in conflict") or was in ("stale", "in conflict")):
+            out.append(Change(about, was, now))
+    asked, asks = ({p.key: p for p in s.qa} for s in (before, after))
+    for question in dict.fromkeys((*old.qa_edits, *old.qa_status)):
+        p, q = asked.get(question), asks.get(question)
+        if p is not None and q is None:
+            out.append(Change(p.question, p.mark or p.status, ""))
+        elif p is not None and q is not None and p.mark != q.mark:
+            out.append(Change(q.question, p.mark or "agrees", q.mark or "agrees"))
+    return tuple(out)
+
+
+def _pin_state(s: Sample, key: tuple[str, str, str, str]) -> str:
+    if any(r.key in (key, (key[1], key[0], *key[2:])) for clash in s.clashes for r in clash):
+        return "in conflict"
+    r = s.graph.by_key.get(key)
+    return str(r.evidence.get("pin", "overrules")) if r else ""
+
+
+def _clashes(s: Sample) -> Told:
+    names = unique_names(s.graph)
+    return {frozenset(r.key for r in clash): ("contradiction", explain(clash, names)) for clash in s.clashes}
+
+
+def _counted(count: int, noun: str, many: str = "") -> str:
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def lines(found: Consequences, most: int = 12) -> Iterable[tuple[str, tuple[Change, ...], int]]:
+    """Heading, the first changes under it, and how many more there are, for each kind that has any."""
+    titles = {
+        "corrections": "Corrections touched", "clashes": "Contradictions", "objects": "Objects", "relations": "Relations",
+        "layers": "Depth layers", "questions": "Questions", "layout": "Layout of a new picture", "verdicts": "Asked relations",
+    }  # fmt: skip
+    for name, title in titles.items():
+        changes: tuple[Change, ...] = getattr(found, name)
+        if changes:
+            yield title, changes[:most], max(0, len(changes) - most)
