@@ -141,27 +141,98 @@ def synthesize(
 def check_graph(
     file: Annotated[Path, typer.Argument(help="SKG file.")],
     as_json: Json = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Every clash found, and ways out of each.")] = False,
+    implied: Annotated[bool, typer.Option("--implied", help="What follows and need not be stored.")] = False,
+    reduced: Annotated[Path | None, typer.Option(help="SKG file to write, each possible graph in its minimal form.")] = None,
 ) -> None:
     """Can each graph's relations hold together? Exit status 1 when one can't."""
-    from spacestudio.services.graphs import checked, doubts, graphs_in
+    from spacestudio.services import graphs
 
-    read, warnings = graphs_in(file)
+    read, warnings = graphs.graphs_in(file)
     for warning in warnings:
         tell(warning)
-    results = [checked(g) for g in read]
-    rows = [
-        {"index": r.index, "consistent": r.consistent, "conflict": r.conflict}
-        | ({"problem": r.problem} if r.problem else {})
-        for r in results
-    ]
-    answer({"graphs": rows}, as_json, [f"graph {r.index}: {r.words}" for r in results if not r.problem])
-    for row, r in zip(read, results, strict=True):
-        if row.graph is None:
-            tell(f"graph {r.index}: {r.problem}")
+    rows, lines = [], []
+    for graph in read:
+        result = graphs.checked(graph)
+        row: dict[str, Any] = {"index": result.index, "consistent": result.consistent, "conflict": result.conflict}
+        lines += [f"graph {result.index}: {result.words}"] if not result.problem else []
+        if result.problem:
+            row["problem"] = result.problem
+        if explain:
+            found = graphs.all_clashes(graph)
+            row["clashes"] = [{"conflict": c.conflict, "words": c.words, "repairs": c.repairs} for c in found]
+            lines += [line for c in found for line in (f"  {c.words}", *(f"    {way}" for way in c.repairs))]
+        asked = {"implied": graphs.consequences(graph) if implied else None}
+        asked["dropped"] = graphs.redundancies(graph) if reduced else None
+        for name, derived in asked.items():
+            if derived is not None:
+                row[name] = [{"triple": d.triple, "from": d.because} for d in derived]
+                lines += [f"  {name}: {d.words}" for d in derived]
+        rows.append(row)
+    kept = graphs.write_reduced(file, read, reduced) if reduced is not None else []
+    answer({"graphs": rows}, as_json, lines)
+    for graph in read:
+        if graph.graph is None:
+            tell(f"graph {graph.index}: {graph.problem}")
         else:
-            for doubt in doubts(row.graph):
-                tell(f"graph {r.index}: warning {doubt}")
-    if not all(r.consistent for r in results):
+            for doubt in graphs.doubts(graph.graph):
+                tell(f"graph {graph.index}: warning {doubt}")
+    for line in kept:
+        tell(line)
+    if not all(row["consistent"] for row in rows):
+        sys.exit(1)
+
+
+@app.command()
+def verify(
+    images: Annotated[list[str] | None, typer.Argument(help="Pictures, or folders of pictures.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="SKG file: one graph for all, or one for each picture or sample in order.")
+    ] = None,
+    samples: Annotated[Path | None, typer.Option(help="Folder of sample folders to verify instead of pictures.")] = None,
+    depth: Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")] = "cues",
+    depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
+    depth_scale: Annotated[
+        float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
+    ] = None,
+    camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
+    objects: Annotated[str, typer.Option(help="Object engine, or COCO file.")] = "proposals",
+    labels: Annotated[str, typer.Option(help="What to look for, comma-separated.")] = "",
+    masks: Annotated[str, typer.Option(help="Mask engine.")] = "grabcut",
+    as_json: Json = False,
+) -> None:
+    """Does each picture show its graph? With --samples: each picture its target, its layout too, and do the questions hold?
+
+    A relation is verified, failed or undecided, with its margin. Exit status 1 when something failed verification, an input
+    was wrong or part of the work failed; undecided is no failure.
+    """
+    from spacestudio.services.batch import Options, verify_pictures, verify_samples
+    from spacestudio.services.graphs import graphs_in
+
+    if bool(images) == (samples is not None):
+        raise typer.BadParameter("give either pictures and --graph FILE, or --samples DIR", param_hint="IMAGES")
+    if images and graph is None:
+        raise typer.BadParameter("pictures need --graph FILE to be held against", param_hint="--graph")
+    if depth_scale is not None and not 0 < depth_scale < math.inf:
+        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
+    if depth_kind not in ("", "metric", "relative", "disparity"):
+        raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
+    graphs = None
+    if graph is not None:
+        read, warnings = graphs_in(graph)
+        for warning in warnings:
+            tell(warning)
+        graphs = [(f"{graph.name} graph {g.index}", g.graph, g.problem) for g in read]
+    if samples is not None:
+        found = verify_samples(samples, graphs, tell)
+    else:
+        wanted = tuple(part.strip() for part in labels.split(",") if part.strip())
+        options = Options(depth, depth_kind, depth_scale, camera, "", objects, wanted, masks)
+        found = verify_pictures(images or [], graphs or [], options, tell)
+    answer(found.to_json(), as_json, [line for item in found.verified for line in item.lines()])
+    for item, error in found.failed:
+        tell(f"{item}: {error}")
+    if not found.holds:
         sys.exit(1)
 
 
@@ -186,6 +257,35 @@ def export(
     answer(value, as_json, [f"{len(read)} samples -> {out}"])
     for problem in problems:
         tell(problem)
+    if problems:
+        sys.exit(1)
+
+
+@app.command()
+def compact(
+    samples: Annotated[Path, typer.Option(help="Folder of sample folders, or one sample folder.")],
+    as_json: Json = False,
+) -> None:
+    """Shorten the event logs of sample folders to what still counts; nothing in them can be undone afterwards."""
+    from spacestudio.formats.folder import compact_log, sample_folders
+
+    folders = sample_folders(samples)
+    if not folders:
+        raise InputError(
+            f"No sample folder in {samples}", "folders with a sample.json, as analyze and synthesize write them"
+        )
+    rows, problems = [], []
+    for folder in folders:
+        try:
+            before, after = compact_log(folder)
+        except SpaceStudioError as error:
+            problems.append({"item": str(folder), "error": str(error)})
+        else:
+            rows.append({"id": folder.name, "folder": str(folder), "before": before, "after": after})
+    lines = [f"{row['id']}: {row['before']} -> {row['after']} events" for row in rows]
+    answer({"samples": rows, "failed": problems}, as_json, lines)
+    for problem in problems:
+        tell(f"{problem['item']}: {problem['error']}")
     if problems:
         sys.exit(1)
 

@@ -17,8 +17,8 @@ from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import FAR_NEAR_RATIO, DepthStats
 from spacestudio.domain.graph import Frame, Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
-from spacestudio.geometry.measure import Measurements
 from spacestudio.relations.relate import VIEWS, Judged, family, family_of, judge, relate
 
 REACH = 0.02
@@ -79,15 +79,20 @@ def extract(layout: Layout, objects: Iterable[SceneObject] = ()) -> SpatialGraph
     Args:
         objects: where labels and attributes come from; others are labelled by `layout.names`.
     """
+    assumptions = ("the layout's depth order", "camera: 60° assumed")
+    return relate(drawn(layout, objects), (measurements(layout),), assumptions=assumptions)
+
+
+def drawn(layout: Layout, objects: Iterable[SceneObject] = ()) -> tuple[SceneObject, ...]:
+    """The objects such a picture would have, in the order of `layout.boxes`; labels as in `extract`."""
     known = {o.id: o for o in objects}
     depths = depth_of(layout)
-    drawn = tuple(
+    return tuple(
         (known[i].but(mask=None) if i in known else SceneObject(i, layout.names.get(i, i), box)).but(
             box=box, depth=DepthStats(*[depths[i]] * 5), origin="render", score=1.0
         )
         for i, box in layout.boxes.items()
     )
-    return relate(drawn, (measurements(layout),), assumptions=("the layout's depth order", "camera: 60° assumed"))
 
 
 def missing(layout: Layout, asked: Iterable[Relation]) -> tuple[Relation, ...]:
@@ -102,26 +107,42 @@ def missing(layout: Layout, asked: Iterable[Relation]) -> tuple[Relation, ...]:
 
 @dataclass
 class Judges:
-    """The rules' opinion of measured objects, each family asked once; `places` maps ids to rows of `m`."""
+    """The rules' opinion of measured objects, each family asked once; `places` maps ids to rows of `m`.
+
+    Attributes:
+        m: under the stated assumption.
+        places: object id -> row.
+        others: the same objects under other assumptions; a verdict must survive them all.
+    """
 
     m: Measurements
     places: Mapping[str, int]
+    others: tuple[Measurements, ...] = ()
 
     @cached_property
     def _known(self) -> dict[tuple[str, Frame], dict[str, Judged]]:
         return {}
 
-    def sign(self, r: Relation) -> int | None:
-        """1 true, 0 undecided, -1 false by the predicate's rule; None where no rule measures it or an object is absent."""
+    def judged(self, r: Relation) -> Judged | None:
+        """r's predicate over all pairs, in the frame it is judged in; None where no rule measures it."""
         f = family_of(r.predicate)
-        if f is None or r.subject not in self.places or r.object not in self.places:
+        if f is None:
             return None
         frame = frame_of(r)
         key = (f.name, frame)
         if key not in self._known:
-            m = self.m.turned(VIEWS[frame]) if frame in VIEWS else self.m
-            self._known[key] = judge(family(f.name), (m,), frame)
-        return int(self._known[key][r.predicate].sign[self.places[r.subject], self.places[r.object]])
+            variants = (self.m, *self.others)
+            if frame in VIEWS:
+                variants = tuple(m.turned(VIEWS[frame]) for m in variants)
+            self._known[key] = judge(family(f.name), variants, frame)
+        return self._known[key][r.predicate]
+
+    def sign(self, r: Relation) -> int | None:
+        """1 true, 0 undecided, -1 false by the predicate's rule; None where no rule measures it or an object is absent."""
+        judged = self.judged(r)
+        if judged is None or r.subject not in self.places or r.object not in self.places:
+            return None
+        return int(judged.sign[self.places[r.subject], self.places[r.object]])
 
     def holds(self, r: Relation) -> bool | None:
         """Whether it is as asked; None where that can't be measured."""

@@ -6,27 +6,31 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
 from spacestudio.errors import InputError, LayoutError, SpaceStudioError
 from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated_depth_scale
 from spacestudio.formats.coco import CocoFile, read_coco
 from spacestudio.formats.door import reason
-from spacestudio.formats.folder import write_sample
+from spacestudio.formats.folder import read_samples, write_sample
 from spacestudio.formats.pictures import read_picture
 from spacestudio.relations.words import statement
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.begin import Ready, Recipe, from_picture
+from spacestudio.services.bring import events_of
 from spacestudio.services.derive import Deriver
 from spacestudio.services.imagine import imagine_scene, synthesize
 from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_file, ready_from
 from spacestudio.services.studio import now
+from spacestudio.services.verify import Verified, verify_picture, verify_sample
 from spacestudio.store.blobs import MemoryBlobs
 
 log = logging.getLogger(__name__)
@@ -92,6 +96,21 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
     Raises:
         InputError: an option that concerns all pictures can't be used.
     """
+    makers = _makers(items, options)
+    _check_folder(out)
+    report = Report()
+    for number, (path, make) in enumerate(makers, 1):
+        tell(f"{number}/{len(makers)} {path.name}")
+        _run(report, str(path), make, out)
+    return report
+
+
+def _makers(items: Sequence[str], options: Options) -> list[tuple[Path, Callable[[], Sample]]]:
+    """Each picture, and what analyses it.
+
+    Raises:
+        InputError: an option that concerns all pictures can't be used.
+    """
     SEGMENT[options.masks]
     pictures = list(pictures_in(items, options.depth))
     if not pictures:
@@ -101,40 +120,43 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
     poses = _poses(options.poses, len(pictures))
     if options.camera:
         check_camera(options.camera)
-    _check_folder(out)
-    report = Report()
-    for number, path in enumerate(pictures, 1):
-        tell(f"{number}/{len(pictures)} {path.name}")
 
-        def one(path: Path = path, number: int = number) -> Sample:
-            picture = read_picture(path, path.name)
-            height, width = picture.rgb.shape[:2]
-            depth, camera, warnings = _depth_and_camera(path, depth_files, options, width, height)
-            objects: str | Ready = options.objects
-            if coco is not None:
-                objects = ready_from(coco, Path(options.objects).name, path.name, width, height)
-            recipe = Recipe(depth, camera, objects, options.labels, options.masks, tuple(warnings))
-            blobs = MemoryBlobs()
-            sample_id, events = from_picture(picture, recipe, blobs)
-            if poses is not None:
-                pose = poses[number - 1] if poses else _own_pose(path, Path(options.poses))
-                run = {"stage": "pose", "engine": "file", "settings": {"T_world_camera": pose.tolist()}}
-                events.append(Event(len(events) + 1, "run", run))
-            return Deriver(blobs).sample(sample_id, _stamped(events))
+    def one(path: Path, number: int) -> Sample:
+        picture = read_picture(path, path.name)
+        height, width = picture.rgb.shape[:2]
+        depth, camera, warnings = _depth_and_camera(path, depth_files, options, width, height)
+        objects: str | Ready = options.objects
+        if coco is not None:
+            objects = ready_from(coco, Path(options.objects).name, path.name, width, height)
+        recipe = Recipe(depth, camera, objects, options.labels, options.masks, tuple(warnings))
+        blobs = MemoryBlobs()
+        sample_id, events = from_picture(picture, recipe, blobs)
+        if poses is not None:
+            pose = poses[number] if poses else _own_pose(path, Path(options.poses))
+            run = {"stage": "pose", "engine": "file", "settings": {"T_world_camera": pose.tolist()}}
+            events.append(Event(len(events) + 1, "run", run))
+        return Deriver(blobs).sample(sample_id, _stamped(events))
 
-        _run(report, str(path), one, out)
-    return report
+    return [(path, partial(one, path, number)) for number, path in enumerate(pictures)]
 
 
 def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> None:
-    try:
+    def write() -> None:
         sample = make()
         report.samples.append((sample, write_sample(sample, out)))
+
+    _attempt(report.failed, item, write)
+
+
+def _attempt(failed: list[tuple[str, str]], item: str, act: Callable[[], None]) -> None:
+    """Do it, or note in one line why not."""
+    try:
+        act()
     except SpaceStudioError as error:
-        report.failed.append((item, str(error)))
+        failed.append((item, str(error)))
     except Exception as error:  # a defect of ours must not take the other items with it
         log.exception("%s failed unexpectedly", item)
-        report.failed.append((item, f"Unexpected {type(error).__name__}: {error}. Please report it."))
+        failed.append((item, f"Unexpected {type(error).__name__}: {error}. Please report it."))
 
 
 def _stamped(events: Sequence[Event]) -> list[Event]:
@@ -309,3 +331,102 @@ def _scene(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, ca
     blobs = MemoryBlobs()
     made = synthesize(graph, blobs, seed + 1009 * candidate, image, run)
     return Deriver(blobs).sample(made.id, _stamped(made.events))
+
+
+Graphs = Sequence[tuple[str, SpatialGraph | None, str]]
+"""Item name, graph or None, and why there is none, as read from a file."""
+
+
+@dataclass
+class Verdicts:
+    """What a verification found: each item that could be looked at, and each failed one with its one line."""
+
+    verified: list[Verified] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything could be looked at and nothing asked failed."""
+        return not self.failed and all(v.holds for v in self.verified)
+
+    def to_json(self) -> dict[str, object]:
+        """As the command line prints it."""
+        return {
+            "verified": [v.to_json() for v in self.verified],
+            "failed": [{"item": item, "error": error} for item, error in self.failed],
+        }
+
+
+def verify_pictures(items: Sequence[str], graphs: Graphs, options: Options, tell: Progress = lambda line: None) -> Verdicts:
+    """Each picture, analysed in memory, against its graph: the only one, else the one at its place.
+
+    Raises:
+        InputError: an option that concerns all pictures can't be used, or there is another number of graphs.
+    """
+    makers = _makers(items, options)
+    _check_count(graphs, len(makers), "pictures")
+    report = Verdicts()
+    for number, (path, make) in enumerate(makers):
+        tell(f"{number + 1}/{len(makers)} {path.name}")
+        k = number if len(graphs) > 1 else 0
+        _, graph, problem = graphs[k]
+
+        def one(path: Path, make: Callable[[], Sample], k: int, graph: SpatialGraph) -> None:
+            sample = make()
+            found = verify_picture(graph, sample.graph, sample.variants, by_id=False)
+            report.verified.append(Verified(str(path), k, found))
+
+        if graph is None:
+            report.failed.append((str(path), problem))
+        else:
+            _attempt(report.failed, str(path), partial(one, path, make, k, graph))
+    return report
+
+
+def verify_samples(folder: Path, graphs: Graphs | None = None, tell: Progress = lambda line: None) -> Verdicts:
+    """Each sample folder's picture against its own target, or against its graph of a file; its layout; and its questions.
+
+    Raises:
+        InputError: there is no sample folder, or another number of graphs.
+    """
+    samples, problems = read_samples(folder)
+    if not samples and not problems:
+        raise InputError(f"No sample folder in {folder}", "folders with a sample.json, as analyze and synthesize write them")
+    if graphs is not None:
+        _check_count(graphs, len(samples), "samples")
+    report = Verdicts(failed=[(str(folder), problem) for problem in problems])
+    for number, sample in enumerate(samples):
+        tell(f"{number + 1}/{len(samples)} {sample.id}")
+        k, graph, problem = None, None, ""
+        if graphs is not None:
+            k = number if len(graphs) > 1 else 0
+            _, graph, problem = graphs[k]
+
+        def one(sample: Sample, k: int | None, graph: SpatialGraph | None) -> None:
+            report.verified.append(verify_sample(_measured(sample), sample.id, graph, k))
+
+        if problem:
+            report.failed.append((sample.id, problem))
+        else:
+            _attempt(report.failed, sample.id, partial(one, sample, k, graph))
+    return report
+
+
+def _check_count(graphs: Graphs, count: int, things: str) -> None:
+    if len(graphs) not in (1, count):
+        raise InputError(f"{len(graphs)} graphs for {count} {things}", f"one graph for all, or one for each of the {things}")
+
+
+def _measured(sample: Sample) -> Sample:
+    """A sample read from a folder, measured again; target, layout and questions are those of the folder."""
+    blobs = MemoryBlobs()
+    derived = Deriver(blobs).sample(sample.id, events_of(sample, blobs))
+    layout = derived.layout if _is_drawn_from(sample.layout, derived.layout) else sample.layout
+    return derived.but(target=sample.target, layout=layout, qa=sample.qa)
+
+
+def _is_drawn_from(kept: Layout | None, made: Layout | None) -> bool:
+    """Whether a layout without distances is another one written to a file."""
+    if kept is None or made is None or kept.depths or kept.order != made.order:
+        return False
+    return all(box.iou(made.boxes[i]) > 0.999 for i, box in kept.boxes.items())
