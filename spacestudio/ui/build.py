@@ -46,9 +46,15 @@ def build(studio: Studio) -> gr.Blocks:
             samples = Choice([], label="Sample", elem_id="samples", min_width=180, scale=2)
             undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
             redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
+            ask = gr.Checkbox(label="Preview edits", elem_id="ask", min_width=120, scale=0, container=False)
         status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
-        parts = {"samples": samples, "status": status, "undo": undo, "redo": redo}
-        frame = Frame(studio, visitor, sample, selected, tab, place, header(parts))
+        with gr.Column(visible=False, elem_id="draft", elem_classes="draft") as draft:
+            followed = gr.Markdown(elem_id="followed")
+            with gr.Row():
+                apply = gr.Button("Apply", variant="primary", elem_id="apply-draft", min_width=90, scale=0)
+                discard = gr.Button("Discard", elem_id="discard-draft", min_width=90, scale=0)
+        parts = {"samples": samples, "status": status, "undo": undo, "redo": redo, "draft": draft, "followed": followed}
+        frame = Frame(studio, visitor, sample, selected, tab, ask, place, header(parts))
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, title, make in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
@@ -57,8 +63,10 @@ def build(studio: Studio) -> gr.Blocks:
         frame.on(samples.input, lambda look, chosen: Done(chosen or "", ""), [samples])
         frame.on(undo.click, _step("undo"))
         frame.on(redo.click, _step("redo"))
+        frame.on(apply.click, _decide("apply"))
+        frame.on(discard.click, _decide("discard"))
         frame.wire_all()
-        controls = frame.inputs[4:]
+        controls = frame.inputs[len(frame.fixed) :]
         page.load(
             shown(_arrive(frame)),
             [visitor, place, *controls],
@@ -71,7 +79,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
-    def draw(visitor: Any, sample: Any, selected: Any, _: Any, *controls: Any) -> list[Any]:
+    def draw(visitor: Any, sample: Any, selected: Any, _tab: Any, _ask: Any, *controls: Any) -> list[Any]:
         if not visitor:  # the first tab opens before the visitor is known; arriving draws it
             return [name, *[gr.skip()] * len(frame.outputs)]
         return [name, *frame.drawn(visitor, sample, selected or "", name, controls)]
@@ -92,6 +100,14 @@ def _step(kind: str) -> Any:
     def run(look: Look) -> None:
         if look.sample is not None:
             getattr(look.studio, kind)(look.visitor, look.sample.id)
+
+    return run
+
+
+def _decide(what: str) -> Any:
+    def run(look: Look) -> None:
+        if look.sample is not None:
+            getattr(look.studio, what)(look.visitor, look.sample.id)
 
     return run
 

@@ -14,7 +14,7 @@ import gradio as gr
 
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError, SpaceStudioError
-from spacestudio.services.judge import consequences
+from spacestudio.services.consequences import Consequences, consequences, lines
 from spacestudio.services.studio import Studio, can_step
 from spacestudio.ui.session import opened, plain, shown, visitor_of
 
@@ -37,6 +37,11 @@ class Look:
         if self.sample is None:
             raise InputError("No sample is open", next_step="Drop a picture in the Image tab")
         return self.sample
+
+    @property
+    def rev(self) -> int:
+        """A number that grows whenever the open sample may look otherwise; an editor ignores what is older."""
+        return self.studio.revision(self.visitor, self.sample.id) if self.sample else 0
 
 
 NOTHING = "none"
@@ -72,6 +77,7 @@ class Frame:
 
     Attributes:
         visitor, sample, selected, tab: who looks, and the ids of what is open.
+        ask: whether an edit is shown with what follows from it before it is applied.
         place: the open sample and tab, kept by the browser for the next visit.
         header: the always visible line.
         views: the tabs.
@@ -82,6 +88,7 @@ class Frame:
     sample: Any
     selected: Any
     tab: Any
+    ask: Any
     place: Any
     header: View
     views: dict[str, View] = field(default_factory=dict)
@@ -137,24 +144,29 @@ class Frame:
 
         def run(given: tuple[Any, ...], *event: Any) -> list[Any]:
             page, values = given[:count], given[count:]
-            visitor, sample_id, selected, tab = page[:4]
+            visitor, sample_id, selected, tab, ask = page[: len(self.fixed)]
             before = opened(self.studio, visitor, sample_id)
             if sample_id and before is None:
                 gr.Warning("This sample was deleted in another window.", duration=8, title="Gone")
             look = Look(self.studio, visitor_of(visitor), before, selected or "")
             try:
+                if ask and before is not None:
+                    self.studio.begin_draft(look.visitor, before.id)
                 done = do(look, *event, *values) or Done()
             except SpaceStudioError as error:  # said, and drawn anew: an editor must not keep showing what was refused
                 gr.Warning(str(error), duration=12, title="Not done")
                 done = Done()
-            if done.note:
+            waits = before is not None and self.studio.draft(look.visitor, before.id) is not None
+            if before is not None and not waits:
+                self.studio.discard(look.visitor, before.id)  # an empty draft
+            if done.note and not waits:
                 gr.Info(done.note, duration=6)
             next_id = "" if done.sample == NOTHING else done.sample or (sample_id or "")
             next_selected = selected if done.selected is None else done.selected
             after = opened(self.studio, visitor, next_id)
-            if before is not None and after is not None and after.id == before.id and (line := consequences(before, after)):
+            if before and after and after.id == before.id and not waits and (line := consequences(before, after).summary):
                 gr.Info(line, duration=6, title="What followed")
-            return self.drawn(visitor, next_id, next_selected or "", tab, page[4:])
+            return self.drawn(visitor, next_id, next_selected or "", tab, page[len(self.fixed) :])
 
         def plain_handler(*given: Any) -> list[Any]:
             return run(given)
@@ -173,7 +185,12 @@ class Frame:
     @property
     def inputs(self) -> list[Any]:
         """What every handler is told: the page's ids, then the controls of all tabs."""
-        return [self.visitor, self.sample, self.selected, self.tab, *(c for v in self.views.values() for c in v.controls)]
+        return [*self.fixed, *(c for v in self.views.values() for c in v.controls)]
+
+    @property
+    def fixed(self) -> list[Any]:
+        """The page's own ids, and whether edits are to be previewed."""
+        return [self.visitor, self.sample, self.selected, self.tab, self.ask]
 
     @property
     def outputs(self) -> list[Any]:
@@ -217,21 +234,35 @@ def header(parts: dict[str, Any]) -> View:
         names = [(_listed(entry.name, entry.review), entry.id) for entry in listed]
         s = look.sample
         undo, redo = can_step(s) if s else (False, False)
+        waiting = look.studio.draft(look.visitor, s.id) if s else None
         return [
             gr.Dropdown(choices=names, value=s.id if s else None),
-            status_line(s),
+            status_line(s, waiting is not None),
             gr.Button(interactive=undo),
             gr.Button(interactive=redo),
+            gr.Column(visible=waiting is not None),
+            consequence_words(waiting.consequences) if waiting else "",
         ]
 
-    return View("header", [parts["samples"], parts["status"], parts["undo"], parts["redo"]], draw)
+    return View("header", [parts[name] for name in ("samples", "status", "undo", "redo", "draft", "followed")], draw)
+
+
+def consequence_words(found: Consequences) -> str:
+    """What an edit would change, as Markdown."""
+    if not found:
+        return "**Preview.** Nothing else would change."
+    out = [f"**Preview: this is not applied yet.** {found.summary}"]
+    for title, changes, more in lines(found):
+        rows = [f"- {plain(c.about)}: {plain(c.before) or 'new'} → **{plain(c.after) or 'gone'}**" for c in changes]
+        out.append("\n".join([f"**{title}**", "", *rows, *([f"- and {more} more"] if more else [])]))
+    return "\n\n".join(out)
 
 
 def _listed(name: str, review: str) -> str:
     return name if review == "draft" else f"{name} · {review}"
 
 
-def status_line(s: Sample | None) -> str:
+def status_line(s: Sample | None, waits: bool = False) -> str:
     """Which engine made what, what is assumed, and what to know, as Markdown with all outside text escaped."""
     if s is None:
         return "Nothing is open yet. **Drop a picture** below, pick an example, or name a scene."
@@ -247,7 +278,7 @@ def status_line(s: Sample | None) -> str:
         parts.append(f"picture: {plain(runs['image'])}")
     if s.camera is not None and s.camera.is_assumed and s.depth is not None:
         parts.append("camera: 60° assumed")
-    parts.append("saved")
+    parts.append("**preview, not applied**" if waits else "saved")
     line = " · ".join(parts)
     if s.clashes:
         places = "1 place" if len(s.clashes) == 1 else f"{len(s.clashes)} places"

@@ -71,7 +71,7 @@ def opened(studio: Studio, visitor: Any, sample_id: Any) -> Sample | None:
     if not sample_id:
         return None
     try:
-        return studio.open(visitor_of(visitor), str(sample_id))
+        return studio.look(visitor_of(visitor), str(sample_id))
     except NotFound:
         return None
 
@@ -84,7 +84,7 @@ def must_open(studio: Studio, visitor: Any, sample_id: Any) -> Sample:
     """
     if not sample_id:
         raise NotFound("No sample is open", next_step="Drop a picture in the Image tab, or name a scene")
-    return studio.open(visitor_of(visitor), str(sample_id))
+    return studio.look(visitor_of(visitor), str(sample_id))
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&])")

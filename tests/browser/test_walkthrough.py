@@ -325,3 +325,69 @@ def test_messages_arrows_and_reload(page: Any, served: tuple[str, Studio]) -> No
     status_has(page, "picture: compositor")
     page.wait_for_function("() => document.querySelector('[role=tab][aria-selected=true]')?.innerText === 'Graph'")
     assert not [r for r in studio.open(owner, sample.id).graph if r.origin == "person"]
+
+
+def test_an_edit_is_previewed_in_every_tab_then_applied(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    page.set_default_timeout(30_000)
+    page.goto(url, wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-coffee")
+    status_has(page, "coffee")
+    owner, sample = visitor_sample(studio, "coffee")
+    open_tab(page, "Graph")
+    wait_rows(page, "relations", "n > 3")
+
+    # previewed: shown, counted, not stored
+    page.locator("#ask input").check()
+    choose(page, "subject", "cup")
+    choose(page, "predicate", "right of")
+    choose(page, "object", "plate")
+    page.click("#correct")
+    shows(page, "followed", "cup is right of plate")
+    status_has(page, "preview, not applied")
+    shows(page, "relations", "right of")
+    assert not [r for r in studio.open(owner, sample.id).graph if r.origin == "person"]
+    page.click("#discard-draft")
+    status_has(page, "saved")
+    page.wait_for_function("() => !document.getElementById('relations').innerText.includes('right of')")
+
+    # applied as one step; two more corrections clash, and a way out is taken
+    page.click("#correct")
+    shows(page, "followed", "cup is right of plate")
+    page.click("#apply-draft")
+    status_has(page, "saved")
+    page.locator("#ask input").uncheck()
+    for subject, object_ in (("spoon", "plate"), ("cup", "spoon")):
+        choose(page, "subject", subject)
+        choose(page, "predicate", "left of")
+        choose(page, "object", object_)
+        page.click("#correct")
+        page.locator("[data-testid=toast-body]", has_text=f"{subject} is left of {object_}").first.wait_for()
+    shows(page, "clashes", "Contradiction")
+    page.locator("#repair input").click()
+    page.get_by_role("option").first.click()
+    page.click("#mend")
+    page.wait_for_function("() => !(document.getElementById('clashes')?.innerText ?? '').includes('Contradiction')")
+    assert not studio.open(owner, sample.id).clashes
+
+
+def test_a_picture_is_checked_against_a_graph_file(page: Any, served: tuple[str, Studio], tmp_path: Path) -> None:
+    url, _ = served
+    asked = [{
+        "scene": "breakfast", "chosen_objects": ["spoon", "plate", "dog"], "attributes": {}, "negative_objects": "",
+        "objects_kg": [[0, "on the right of", 1], [2, "near", 1]],
+    }]  # fmt: skip
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    page.set_default_timeout(30_000)
+    page.goto(url, wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-coffee")
+    status_has(page, "coffee")
+    open_tab(page, "Graph")
+    page.locator("#check-panel button").first.click()
+    page.locator("#check-file input[type=file]").set_input_files(str(tmp_path / "asked.json"))
+    shows(page, "check-words", "dog is not in the picture")
+    verdicts = {row[0]: row[1] for row in rows(page, "checked")}
+    assert verdicts["dog near plate"] == "✗ failed"
+    assert verdicts["spoon right of plate"] in ("✓ verified", "? undecided")

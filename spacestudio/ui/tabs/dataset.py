@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from spacestudio.domain.events import effective
+from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
 from spacestudio.ui.components.choices import Choices
@@ -38,6 +40,8 @@ def dataset_tab(frame: Frame) -> None:
             review = gr.Radio(
                 ["draft", "accepted", "rejected"], label="Review of the open sample", elem_id="sample-review", value="draft"
             )
+            history = gr.Markdown(elem_id="history")
+            shorten = gr.Button("Compact its history", elem_id="compact", min_width=120)
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             chosen = Choices([], label="Samples to export", elem_id="export-samples")
@@ -60,13 +64,14 @@ def dataset_tab(frame: Frame) -> None:
                 max_lines=24,
             )
     known = gr.State([])
-    frame.add(View("dataset", [table, name, review, chosen, known, really], draw, [chosen, known]))
+    frame.add(View("dataset", [table, name, review, chosen, known, really, history], draw, [chosen, known]))
     frame.on(table.select, _open_row, event_data=True)
     frame.on([rename.click, name.submit], _rename, [name])
     delete.click(lambda: gr.Row(visible=True), None, really, show_progress="hidden", api_visibility="private")
     back.click(lambda: gr.Row(visible=False), None, really, show_progress="hidden", api_visibility="private")
     frame.on(sure.click, _delete)
     frame.on(review.input, _review, [review])
+    frame.on(shorten.click, _compact)
     inputs = [frame.visitor, chosen, form]
     for control in (chosen.change, form.change):
         control(
@@ -105,7 +110,24 @@ def draw(look: Look, chosen: list[str], known: list[str]) -> list[Any]:
         gr.update(choices=choices, value=export),
         ids,
         gr.Row(visible=False),
+        history_words(s) if s else "",
     ]
+
+
+def history_words(s: Sample) -> str:
+    """How long the open sample's log is, and what of it still counts."""
+    done, undone = effective(s.events)
+    steps = len({e.group for e in done if e.group})
+    again = sum(len(group) for group in undone)
+    return f"History: {len(s.events)} events, {steps} steps can be undone" + (f", {again} events redone." if again else ".")
+
+
+def _compact(look: Look) -> Done:
+    s = look.opened()
+    after = look.studio.compact(look.visitor, s.id)
+    short = len(s.events) - len(after.events)
+    note = f"{short} of {len(s.events)} events were superseded and are gone; what is left can't be undone."
+    return Done(note=note if short else "Every event still counts; nothing was dropped.")
 
 
 def _open_row(look: Look, evt: gr.EventData) -> Done:

@@ -12,6 +12,8 @@ from spacestudio.engines import DEPTH
 from spacestudio.errors import InputError
 from spacestudio.figures.depth import depth_figure, depth_image
 from spacestudio.figures.layers import layer_overlay, layer_strip
+from spacestudio.geometry.layering import published_levels, purity
+from spacestudio.services.arrange import unique_names
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 
@@ -29,7 +31,18 @@ def depth_tab(frame: Frame) -> None:
     strip = gr.Plot(show_label=False, elem_id="layer-strip")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            table = make_table({"layer": 10, "from": 12, "to": 12, "objects, nearest first": 66}, "Layers", "layers")
+            table = make_table(
+                {"layer": 9, "from": 10, "to": 10, "objects, nearest first (share of their pixels in the layer)": 71},
+                "Layers",
+                "layers",
+            )
+            gr.Markdown(
+                "Layers divide the depth range: each object stands in one, by its median; a depth order you correct in the "
+                "Graph tab moves the object it speaks of. Objects that reach into other layers show a low share.",
+                elem_classes="quiet",
+            )
+            with gr.Accordion("Levels as SpaceSGG defines them", open=False, elem_id="levels-panel"):
+                levels = make_table({"level": 12, "seed": 30, "also reach over its depth": 58}, "Levels", "levels")
         with gr.Column(scale=1, min_width=260):
             cuts = gr.Textbox(
                 label="Cuts between layers",
@@ -42,7 +55,7 @@ def depth_tab(frame: Frame) -> None:
                 [(e.title, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
             )
             again = gr.Button("Measure depth again", elem_id="depth-again")
-    frame.add(View("depth", [empty, plot, overlay, strip, table, cuts], draw))
+    frame.add(View("depth", [empty, plot, overlay, strip, table, cuts, levels], draw))
     frame.on([cut.click, cuts.submit], _cut, [cuts])
     frame.on(again.click, _again, [engine], slow=True)
 
@@ -52,16 +65,25 @@ def draw(look: Look) -> list[Any]:
     s = look.sample
     if s is None or s.depth is None:
         why = "This sample has no depth. Give it a depth file in the Image tab, or measure it here." if s else EMPTY
-        return [gr.update(value=why, visible=True), None, None, None, [], ""]
-    names = {o.id: o.name for o in s.objects}
+        return [gr.update(value=why, visible=True), None, None, None, [], "", []]
+    names, pure = unique_names(s.graph), purity(s.objects, s.depth, s.layers)
     rows = [
-        [str(layer.index), f"{layer.near:.2f}", f"{layer.far:.2f}", ", ".join(names[i] for i in layer.object_ids)]
+        [
+            str(layer.index),
+            f"{layer.near:.2f}",
+            f"{layer.far:.2f}",
+            ", ".join(names[i] + (f" ({pure[i]:.0%})" if pure[i] == pure[i] else "") for i in layer.object_ids),
+        ]
         for layer in s.layers
+    ]
+    levels = [
+        [str(k), names[seed], ", ".join(names[i] for i in others) or "–"]
+        for k, (seed, *others) in enumerate(published_levels(s.objects, s.depth), 1)
     ]
     state_cuts = _set_cuts(s)
     overlay = (s.image, layer_overlay(s.image, s.depth, s.layers, s.objects) if s.layers else depth_image(s.depth))
     strip = layer_strip(s.layers, s.objects, s.depth)
-    return [gr.update(value="", visible=False), depth_figure(s.depth), overlay, strip, rows, state_cuts]
+    return [gr.update(value="", visible=False), depth_figure(s.depth), overlay, strip, rows, state_cuts, levels]
 
 
 def _set_cuts(s: Sample) -> str:

@@ -109,7 +109,7 @@ def draw(look: Look) -> list[Any]:
     boxes = [
         {"id": o.id, "label": o.label, "x0": o.box.x0, "y0": o.box.y0, "x1": o.box.x1, "y1": o.box.y1} for o in s.objects
     ]
-    value = {"rev": len(s.events), "key": s.id, "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
+    value = {"rev": look.rev, "key": s.id, "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
     rows = [[str(k), o.label, ", ".join(o.attributes), depth_words(s, o), o.id] for k, o in enumerate(s.objects, 1)]
     chosen = next((o for o in s.objects if o.id == look.selected), None)
     form = (

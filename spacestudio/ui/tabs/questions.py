@@ -48,6 +48,7 @@ def questions_tab(frame: Frame) -> None:
             fix = gr.Checkbox(
                 label="Correct the graph too, so that the answer is true of it", value=True, elem_id="fix-graph"
             )
+            proposal = gr.Markdown(elem_id="qa-proposal", elem_classes="quiet")
             with gr.Row():
                 save = gr.Button("Save", variant="primary", elem_id="qa-save", min_width=70)
                 accept = gr.Button("Accept", elem_id="qa-accept", min_width=70)
@@ -69,6 +70,15 @@ def questions_tab(frame: Frame) -> None:
         return form(must_open(frame.studio, visitor, sample_id), rows[int(evt.row_value[0]) - 1])
 
     table.select(shown(pick), [frame.visitor, frame.sample, keys], parts, show_progress="hidden", api_visibility="private")
+    proposed = shown(lambda visitor, sample_id, key, answer, fix: _proposal(frame, visitor, sample_id, key, answer, fix))
+    for changed in (answer.change, fix.change):
+        changed(
+            proposed,
+            [frame.visitor, frame.sample, key, answer, fix],
+            proposal,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     frame.on(save.click, _save, [key, question, answer, fix])
     for button, verdict in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
         frame.on(button.click, _judge(verdict), [key])
@@ -147,6 +157,23 @@ def facts_words(s: Sample, p: QAPair) -> str:
         if lines
         else [head.get(p.mark, "") or "No relation behind it."]
     )
+
+
+def _proposal(frame: Frame, visitor: Any, sample_id: Any, key: str, answer: Any, fix: bool) -> str:
+    """What saving this answer would correct in the graph, before it is saved."""
+    if not sample_id or not key or not answer:
+        return ""
+    s = must_open(frame.studio, visitor, sample_id)
+    p = next((q for q in s.qa if q.key == key), None)
+    if p is None or str(answer) == p.answer:
+        return ""
+    implied = judge.implied_correction(s, key, str(answer))
+    if implied is None:
+        return "Saving changes this answer alone: no correction of the graph would make it so."
+    names = unique_names(s.graph)
+    holds = {"true": "is", "false": "is not"}.get(implied[4], "may be")
+    told = f"{plain(names[implied[0]])} **{holds} {plain(read(implied[1]))}** {plain(names[implied[2]])}"
+    return f"Saving also corrects the graph: {told}." if fix else f"For this to be true of the graph: {told}."
 
 
 def _save(look: Look, key: str, question: str, answer: str, fix: bool) -> Done:

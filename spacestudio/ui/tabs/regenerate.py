@@ -114,7 +114,7 @@ def draw(look: Look, subject: str | None, object_: str | None, which: str | None
     chosen = candidates.get(fresh[-1] if fresh else which or "") or next(reversed(candidates.values()), None)
     slider = (s.image, chosen.sample.image) if chosen and chosen.sample.image.shape == s.image.shape else None
     return [
-        gr.update(value=_canvas(s), selected=look.selected, mode_hint=HINT, labels=LABELS),
+        gr.update(value=_canvas(s, look.rev), selected=look.selected, mode_hint=HINT, labels=LABELS),
         f"⚠ {plain(s.problem)}" if s.problem else "",
         gr.update(choices=choices, value=subject if subject in names else None),
         gr.update(choices=choices, value=object_ if object_ in names else None),
@@ -136,11 +136,11 @@ def _order_now(s: Sample) -> list[str]:
     return [*layered, *(o.id for o in s.objects if o.id not in layered)]
 
 
-def _canvas(s: Sample) -> dict[str, Any]:
+def _canvas(s: Sample, rev: int) -> dict[str, Any]:
     boxes = s.layout.boxes if s.layout else {o.id: o.box for o in s.objects}
     names = s.layout.names if s.layout else {o.id: o.name for o in s.objects}
     return {
-        "rev": len(s.events),
+        "rev": rev,
         "key": s.id,
         "image": s.image,
         "width": s.width,
