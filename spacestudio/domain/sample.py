@@ -62,8 +62,8 @@ class Sample:
         layers: near to far.
         graph: the picture's own graph.
         views: viewpoint -> the relations seen from there.
-        target: the graph a new picture should show; None when nothing is asked.
-        layout: where the target's objects go; None without a target.
+        target: the graph a new picture should show, else the graph this picture was made from; None without either.
+        layout: where the target's objects go; None without a target, or when there is no such layout.
         verdicts: relations asked by `target`, each with its verdict in this picture.
         qa: the questions.
         review: "draft", "accepted" or "rejected".
@@ -73,6 +73,7 @@ class Sample:
         input: name and bytes that came in, when they did.
         events: the log it is folded from.
         problem: why the target has no layout, in plain words; empty otherwise.
+        wished: whether the target is a person's wish about this picture.
         space: the floor, and the objects' turned boxes.
         variants: the objects measured under each assumption, the stated one first; empty when read from a folder.
     """
@@ -98,7 +99,8 @@ class Sample:
     input: tuple[str, bytes] | None = None
     events: tuple[Event, ...] = ()
     problem: str = ""
-    space: Space = Space()
+    wished: bool = False
+    space: Space = field(default_factory=Space)
     variants: tuple[Measurements, ...] = ()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 from spacestudio.domain.cloud import PointCloud
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Layer
+from spacestudio.domain.space import OrientedBox
 from spacestudio.figures.style import CLEAR, NEUTRAL, ink_on, layer_colors, layout, look, object_colors, scale, short
 
 ColorBy = Literal["photo", "layer", "object"]
@@ -34,10 +35,10 @@ def cloud_figure(
     color_by: ColorBy = "photo",
     layers: Sequence[Layer] = (),
     budget: int = BUDGET,
-    boxes: bool = True,
+    boxes: bool | Mapping[str, OrientedBox] = True,
     dark: bool = False,
 ) -> go.Figure:
-    """At most `budget` points, one trace an object, with its box from the 10th to the 90th percentile of its points.
+    """At most `budget` points, one trace an object, with its turned box, or one from the 10th to the 90th percentile.
 
     Args:
         cloud: N points in the camera frame.
@@ -45,7 +46,7 @@ def cloud_figure(
         color_by: "photo" the points' own colours to the nearest of 256, "layer" the object's layer, "object" its own.
         layers: near to far, for "layer".
         budget: points drawn; every k-th one, so the choice never changes.
-        boxes: whether to draw them.
+        boxes: whether to draw them; or the turned box of each object that has one, drawn instead.
         dark: for a dark page.
 
     Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`; background has none.
@@ -65,10 +66,13 @@ def cloud_figure(
         if mine.any():
             name = "background" if i == -1 else "other objects" if i == -2 else names[i]
             data.append(_points(shown[mine], color[mine], palette, name, f"o{i}", " m" if unit == "m" else ""))
-            data[-1].showlegend = i < 0 or not boxes
-    if boxes:
+            data[-1].showlegend = i < 0 or boxes is False
+    if boxes is not False:
+        turned = {} if boxes is True else boxes
         for i, name in enumerate(names[:NAMED]):
-            if (corners := box_corners(cloud, i)) is not None:
+            own_box = turned.get(objects[i].id)
+            corners = own_box.corners.astype(np.float32) if own_box is not None else box_corners(cloud, i)
+            if corners is not None:
                 data.append(_box(corners, own[i], name, f"o{i}"))
                 labels.append(_label(corners, own[i], name))
     title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units, not metres'}"

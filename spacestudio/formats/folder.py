@@ -26,6 +26,7 @@ from spacestudio.domain.layout import Layout
 from spacestudio.domain.objects import ID_PATTERN, Origin, SceneObject
 from spacestudio.domain.qa import QAMark, QAPair, QAStatus
 from spacestudio.domain.sample import SCHEMA_VERSION, EngineRun, Layer, Sample
+from spacestudio.domain.space import OrientedBox, Plane, Space
 from spacestudio.errors import FormatError, InputError
 from spacestudio.formats.depth_files import load_npy
 from spacestudio.formats.door import counted, read_bytes, read_json, reason
@@ -149,12 +150,14 @@ def sample_row(s: Sample) -> dict[str, Any]:
         "camera": _camera_row(s),
         "depth": _depth_row(s.depth),
         "cloud": {"file": "cloud.ply", "points": len(s.cloud), "unit": s.cloud.unit} if s.cloud is not None else None,
-        "objects": [_object_row(o) for o in s.objects],
+        "floor": _floor_row(s.space.floor),
+        "objects": [_object_row(o, s.space) for o in s.objects],
         "layers": [
             {"index": x.index, "near": clean(float(x.near)), "far": clean(float(x.far)), "object_ids": list(x.object_ids)}
             for x in s.layers
         ],
         "layout": _layout_row(s.layout),
+        "target_is": None if s.target is None else "a wish" if s.wished else "what it was made from",
         "target": _target_row(s),
         "qa": [_qa_row(q) for q in s.qa],
         "verdicts": relation_rows(s.verdicts),
@@ -187,11 +190,28 @@ def _depth_row(depth: DepthMap | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _object_row(o: SceneObject) -> dict[str, Any]:
+def _floor_row(floor: Plane | None) -> dict[str, Any] | None:
+    if floor is None:
+        return None
+    return {"normal": floats(floor.normal), "offset": clean(floor.offset), "share": clean(floor.share)}
+
+
+def _box_3d_row(object_id: str, space: Space) -> dict[str, Any] | None:
+    """Camera frame, in the cloud's unit; the rotation's rows are those of the matrix whose columns are the box's axes."""
+    box, heights = space.boxes.get(object_id), space.heights.get(object_id)
+    if box is None:
+        return None
+    return {
+        "center": floats(box.center.tolist()), "rotation": [floats(row) for row in box.rotation.tolist()],
+        "extent": floats(box.extent.tolist()), "above_floor": floats(heights) if heights else None,
+    }  # fmt: skip
+
+
+def _object_row(o: SceneObject, space: Space) -> dict[str, Any]:
     return {
         "id": o.id, "label": o.label, "attributes": list(o.attributes), "box_xyxy_px": floats(o.box.xyxy),
         "mask": None if o.mask is None else f"masks/{o.id}.png", "depth": stats_row(o.depth), "origin": o.origin,
-        "score": clean(float(o.score)),
+        "score": clean(float(o.score)), "box_3d": _box_3d_row(o.id, space),
     }  # fmt: skip
 
 
@@ -202,6 +222,7 @@ def _layout_row(layout: Layout | None) -> dict[str, Any] | None:
         "canvas": [layout.width, layout.height], "boxes": {i: floats(b.xyxy) for i, b in layout.boxes.items()},
         "order": list(layout.order), "names": dict(layout.names), "background": layout.background, "prompt": layout.prompt,
         "negative_prompt": layout.negative_prompt, "notes": list(layout.notes),
+        "depths": {i: clean(float(d)) for i, d in layout.depths.items()},
     }  # fmt: skip
 
 
@@ -257,6 +278,22 @@ class _Cloud(Record):
     unit: Literal["m", "relative"] = "relative"
 
 
+Triple = tuple[float, float, float]
+
+
+class _Floor(Record):
+    normal: Triple
+    offset: float
+    share: float
+
+
+class _Box3D(Record):
+    center: Triple
+    rotation: tuple[Triple, Triple, Triple]
+    extent: Triple
+    above_floor: tuple[float, float] | None = None
+
+
 class _Object(Record):
     id: str = Field(pattern=ID_PATTERN)
     label: str
@@ -266,6 +303,7 @@ class _Object(Record):
     depth: StatsRecord | None = None
     origin: Origin = "file"
     score: float = 1.0
+    box_3d: _Box3D | None = None
 
 
 class _Layer(Record):
@@ -284,6 +322,7 @@ class _Layout(Record):
     prompt: str = ""
     negative_prompt: str = ""
     notes: tuple[str, ...] = ()
+    depths: dict[str, float] = Field(default_factory=dict)
 
 
 class _QA(Record):
@@ -326,10 +365,12 @@ class _Sample(Record):
     camera: _Camera | None = None
     depth: _Depth | None = None
     cloud: _Cloud | None = None
+    floor: _Floor | None = None
     objects: tuple[_Object, ...] = ()
     layers: tuple[_Layer, ...] = ()
     layout: _Layout | None = None
     target: dict[str, Any] | None = None
+    target_is: Literal["a wish", "what it was made from"] | None = None
     qa: tuple[_QA, ...] = ()
     verdicts: tuple[EndedRelationRecord, ...] = ()
     clashes: tuple[tuple[EndedRelationRecord, ...], ...] = ()
@@ -489,6 +530,11 @@ def _read(folder: Path) -> Sample:
     if set(graph.ids) != {o.id for o in objects}:
         raise ValueError("graph.json and sample.json name different objects")
     events, problem = _known_log(folder, row.events)
+    layout = _layout(row.layout) if row.layout else None
+    target = _target(row.target, {o.id: o for o in objects}) if row.target is not None else None
+    wished = row.target_is == "a wish"
+    if row.target_is is None and target is not None:  # a folder written before that was told
+        wished = layout is not None or any(o.mask is not None for o in target.objects)
     return Sample(
         id=row.id,
         name=row.name,
@@ -498,8 +544,10 @@ def _read(folder: Path) -> Sample:
         camera=_camera(row.camera, size) if row.camera else None,
         cloud=read_ply(folder / "cloud.ply", row.cloud.unit) if row.cloud else None,
         layers=tuple(Layer(x.index, x.near, x.far, x.object_ids) for x in row.layers),
-        target=_target(row.target, {o.id: o for o in objects}) if row.target is not None else None,
-        layout=_layout(row.layout) if row.layout else None,
+        target=target,
+        layout=layout,
+        wished=wished,
+        space=_space(row),
         verdicts=tuple(r.value() for r in row.verdicts),
         qa=tuple(_qa(q) for q in row.qa),
         review=row.review,
@@ -510,6 +558,18 @@ def _read(folder: Path) -> Sample:
         input=(row.input.name, _bytes(folder / row.input.file)) if row.input else None,
         events=events,
     )
+
+
+def _space(row: _Sample) -> Space:
+    floor = Plane(row.floor.normal, row.floor.offset, row.floor.share) if row.floor else None
+    boxes, heights = {}, {}
+    for o in row.objects:
+        if o.box_3d is not None:
+            told = o.box_3d.center, o.box_3d.rotation, o.box_3d.extent
+            boxes[o.id] = OrientedBox(*(np.array(v, np.float64) for v in told))
+            if o.box_3d.above_floor is not None:
+                heights[o.id] = o.box_3d.above_floor
+    return Space(floor, boxes, heights)
 
 
 def _bytes(path: Path) -> bytes:
@@ -553,7 +613,8 @@ def _camera(row: _Camera, size: tuple[int, int]) -> Camera:
 
 def _layout(row: _Layout) -> Layout:
     boxes: Mapping[str, Box] = {i: Box(*box) for i, box in row.boxes.items()}
-    return Layout(*row.canvas, boxes, row.order, row.names, row.background, row.prompt, row.negative_prompt, row.notes)
+    prompts = row.background, row.prompt, row.negative_prompt
+    return Layout(*row.canvas, boxes, row.order, row.names, *prompts, row.notes, row.depths)
 
 
 def _target(data: dict[str, Any], own: Mapping[str, SceneObject]) -> SpatialGraph:

@@ -14,8 +14,9 @@ CONTACT, BAND = 0.4, 0.15
 """Share of the lower rim that must touch the supporter's mask, and the band around it (ours)."""
 REACH = 0.35
 """Largest gap in depth, as a share of the pair's mean distance, over which two things still touch (ours)."""
-LEVEL = 0.03
-"""Heights above the floor closer than this share of the pair's mean distance count as level (ours)."""
+LEVEL, HOVER = 0.03, 0.1
+"""Shares of the pair's mean distance: heights above the floor closer than LEVEL count as level, and what begins more than
+HOVER above the other's top rests not on it (ours)."""
 
 
 def _margins(pairs: Pairs, frame: Frame) -> Mapping[str, Column]:
@@ -35,9 +36,8 @@ def _margins(pairs: Pairs, frame: Frame) -> Mapping[str, Column]:
 def _apart(pairs: Pairs, upper: Side, lower: Side) -> NDArray[np.bool_]:
     """(P,) whether the floor speaks against "upper on lower": upper stands on the floor beside a lower thing that
     rises from it, or upper begins clearly above where lower ends. False where heights are unknown."""
-    level = LEVEL * pairs.scale
-    bottom, top = upper.heights[0], lower.heights[1]
-    return np.asarray(((bottom < level) & (top > 2 * level)) | (bottom - top > level))
+    bottom, top = (side / pairs.scale for side in (upper.heights[0], lower.heights[1]))
+    return np.asarray(((bottom < LEVEL) & (top > 2 * LEVEL)) | (bottom - top > HOVER))
 
 
 FAMILY = Family(

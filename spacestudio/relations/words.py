@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
 from spacestudio.domain.graph import Relation
+from spacestudio.relations.distance import BAND, FAR, NEAR
 from spacestudio.relations.relate import family_of, inverse_of
+from spacestudio.relations.support import CONTACT
 
 SYNONYMS: Mapping[str, str] = {
     "left": "left of",
@@ -127,28 +130,65 @@ def _person(relation: Relation, s: str, o: str) -> str:
     return text
 
 
+_SIDES = {"left of": "left", "right of": "right", "above": "above", "below": "below"}
+_SIZES = {"larger": "large", "smaller": "large", "wider": "wide", "narrower": "wide", "taller": "tall", "shorter": "tall"}
+
+
 def _measured(r: Relation, s: str, o: str) -> str:
+    """What was measured, in words that carry the margin's sign, and what the predicate needs."""
     m, t = r.margin, r.threshold
     match r.family:
         case "direction":
-            of = "the picture" if r.frame == "image" else "their distance"
-            return f"The centres lie {_percent(m)} of {of} apart, {r.predicate} needs {_percent(t)}."
+            side = _SIDES[r.predicate if m >= 0 else inverse_of(r.predicate) or r.predicate]
+            where = f"to the {side} of" if side in ("left", "right") else side
+            of = f"the picture's {'width' if side in ('left', 'right') else 'height'}" if r.frame == "image" else _DISTANCE
+            return f"The centre of the {s} is {_percent(m)} of {of} {where} that of the {o}; {_percent(t)} is needed."
         case "topology":
-            return f"Margin {_percent(m)} of the picture, {r.predicate} needs {_percent(t)}."
+            return f"{_inset(r)} {_percent(m)} of the picture's side; {r.predicate} needs {_percent(t)}."
         case "scale":
-            return f"The {s} measures {2.718281828 ** abs(m):.2f} times as much or as little, 1.10 is needed."
+            more = (m >= 0) == (r.predicate in ("larger", "wider", "taller"))
+            one, other = (s, o) if more else (o, s)
+            return f"The {one} is {math.exp(abs(m)):.2f} times as {_SIZES[r.predicate]} as the {other}; 1.10 is needed."
+        case "depth" if "same" in r.predicate:
+            return f"They differ by {_percent(max(0.0, 0.0375 - m))} of {_DISTANCE}; at most 2.5 % is allowed."
         case "depth":
-            return (
-                f"Their distances differ by {_percent(m)} of the mean, {_percent(t)} is needed."
-                if "same" not in r.predicate
-                else (f"Their distances differ by {_percent(max(0.0, 0.0375 - m))} of the mean, at most 2.5 % is allowed.")
-            )
+            nearer = "nearer" if (m >= 0) == (r.predicate == "in front of") else "farther"
+            return f"The {s} is {nearer} than the {o} by {_percent(m)} of {_DISTANCE}; {_percent(t)} is needed."
         case "distance":
-            return f"Gap against their own size: margin {m:+.2f}, {r.predicate} needs {t:.2f}."
+            return _gap(r)
+        case "support" if m <= -CONTACT:
+            upper, lower = (s, o) if r.predicate == "on" else (o, s)
+            return (
+                f"The {upper} does not touch the {lower} from above, is elsewhere in depth, or stands on the floor itself."
+            )
         case "support":
-            return f"The lower rim touches with {max(0.0, m + 0.4) * 100:.0f} % of its length, 55 % is needed."
+            upper, lower = (s, o) if r.predicate == "on" else (o, s)
+            share, needed = round((m + CONTACT) * 100), round((t + CONTACT) * 100)
+            return f"The {upper}'s lower rim touches the {lower} over {share} % of its length; {needed} % is needed."
         case _:
             return f"The {s} is {read(r.predicate)} the {o}."
+
+
+_DISTANCE = "their mean distance from the camera"
+
+
+def _gap(r: Relation) -> str:
+    """The gap over the pair's mean size, told from the margin, and in metres where it is known."""
+    metres = r.evidence.get("metres")
+    told = f"The gap between them is {metres:.2f} m: " if metres is not None else "The gap between them is "
+    if r.predicate == "beside" and r.margin < r.threshold:
+        return f"{told}not small beside their size, or not mostly sideways (margin {r.margin:+.2f})."
+    gap = r.margin + FAR if r.predicate == "far" else NEAR - r.margin
+    needed = f"at least {FAR + BAND:.2f}" if r.predicate == "far" else f"at most {NEAR - BAND:.2f}"
+    return f"{told}{max(0.0, gap):.2f} times their mean size; {needed} is needed."
+
+
+def _inset(r: Relation) -> str:
+    """What a topology margin measures, in words that carry its sign."""
+    if r.predicate in ("inside", "surrounding"):
+        return "The boxes are nested by" if r.margin >= 0 else "One box sticks out of the other by"
+    together = (r.margin >= 0) == (r.predicate == "overlapping")
+    return "The boxes share a strip of" if together else "The boxes are apart by"
 
 
 def _percent(share: float) -> str:

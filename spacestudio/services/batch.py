@@ -13,7 +13,6 @@ from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
-from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
 from spacestudio.errors import InputError, LayoutError, SpaceStudioError
@@ -421,12 +420,4 @@ def _measured(sample: Sample) -> Sample:
     """A sample read from a folder, measured again; target, layout and questions are those of the folder."""
     blobs = MemoryBlobs()
     derived = Deriver(blobs).sample(sample.id, events_of(sample, blobs))
-    layout = derived.layout if _is_drawn_from(sample.layout, derived.layout) else sample.layout
-    return derived.but(target=sample.target, layout=layout, qa=sample.qa)
-
-
-def _is_drawn_from(kept: Layout | None, made: Layout | None) -> bool:
-    """Whether a layout without distances is another one written to a file."""
-    if kept is None or made is None or kept.depths or kept.order != made.order:
-        return False
-    return all(box.iou(made.boxes[i]) > 0.999 for i, box in kept.boxes.items())
+    return derived.but(target=sample.target, layout=sample.layout, qa=sample.qa)

@@ -20,7 +20,7 @@ from spacestudio.engines.protocols import Detection, Rendered
 from spacestudio.formats.pictures import Picture, sample_id
 from spacestudio.services.estimate import Estimate, estimate, supplied
 from spacestudio.services.find import Found, as_objects, find
-from spacestudio.services.payloads import camera_payload, graph_payload, object_payload, run_payload, to_png
+from spacestudio.services.payloads import camera_payload, graph_payload, layout_payload, object_payload, run_payload, to_png
 from spacestudio.store.blobs import Blobs
 
 
@@ -142,6 +142,7 @@ def from_render(
         "input": None,
         "parent": parent,
         "asked": graph_payload(asked),
+        "layout": layout_payload(layout),
         "scene": asked.scene,
         "negative_objects": list(asked.negative_objects),
         "warnings": [*rendered.notes, *layout.notes],

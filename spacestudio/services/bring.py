@@ -34,6 +34,7 @@ from spacestudio.services.judge import Act
 from spacestudio.services.payloads import (
     camera_payload,
     graph_payload,
+    layout_payload,
     object_of,
     object_payload,
     run_of,
@@ -79,8 +80,10 @@ def _fresh(sample: Sample, image: str, kept_input: Mapping[str, Any] | None, blo
         "scene": sample.graph.scene,
         "negative_objects": list(sample.graph.negative_objects),
     }
-    if sample.target is not None and not _wished(sample):
+    if sample.target is not None and not sample.wished:
         created["asked"] = graph_payload(sample.target)
+        if sample.layout is not None:
+            created["layout"] = layout_payload(sample.layout)
     runs = {run.stage: run for run in sample.provenance}
     objects = object_events(Found(sample.objects, runs.get("objects"), runs.get("masks")), 3)
     return [Event(1, "created", created), _depth_event(sample, blobs), *objects]
@@ -90,11 +93,6 @@ def _depth_event(sample: Sample, blobs: Blobs) -> Event:
     run = next((run for run in sample.provenance if run.stage == "depth"), EngineRun("depth", "file"))
     camera = sample.camera if sample.camera and not sample.camera.is_assumed else None
     return depth_events(Estimate(sample.depth, None, run), camera, blobs, 2)[0]
-
-
-def _wished(sample: Sample) -> bool:
-    """Whether its target is a wish about this picture, not what the picture was made from: a wish has its masks."""
-    return sample.layout is not None or any(o.mask is not None for o in (sample.target.objects if sample.target else ()))
 
 
 @dataclass
@@ -289,7 +287,7 @@ def _wishes(r: _Replay) -> Iterator[Act]:
     state, s = r.state, r.sample
     if _same_target(target_of(state, s.graph), s.target):
         return
-    if s.target is None or not _wished(s):
+    if s.target is None or not s.wished:
         if state.wants:
             yield "want.reset", {}
         return

@@ -203,8 +203,9 @@ def _counted(count: int, noun: str, many: str = "") -> str:
 def lines(found: Consequences, most: int = 12) -> Iterable[tuple[str, tuple[Change, ...], int]]:
     """Heading, the first changes under it, and how many more there are, for each kind that has any."""
     titles = {
-        "corrections": "Corrections touched", "clashes": "Contradictions", "objects": "Objects", "relations": "Relations",
-        "layers": "Depth layers", "questions": "Questions", "layout": "Layout of a new picture", "verdicts": "Asked relations",
+        "corrections": "Corrections touched", "clashes": "Contradictions", "objects": "Objects",
+        "relations": "Relations", "layers": "Depth layers", "questions": "Questions",
+        "layout": "Layout of a new picture", "verdicts": "Asked relations",
     }  # fmt: skip
     for name, title in titles.items():
         changes: tuple[Change, ...] = getattr(found, name)

@@ -6,7 +6,7 @@ what a person set is laid over the measurement and marked, never lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +29,11 @@ from spacestudio.qa.ask import ask
 from spacestudio.qa.merge import merge
 from spacestudio.qa.scene import Scene
 from spacestudio.reasoning.consistency import clashes
-from spacestudio.relations.relate import VIEWS, seen_from, with_pins
+from spacestudio.relations.relate import VIEWS, Pins, corrected_view, measured_view, with_pins
 from spacestudio.services.arrange import plan
-from spacestudio.services.lift import Lifter, Memo, corrected_layers, frozen, lift_key
-from spacestudio.services.payloads import from_png, graph_of, run_of
+from spacestudio.services.lift import Lifted, Lifter, Memo, corrected_layers, frozen, lift_key
+from spacestudio.services.payloads import from_png, graph_of, layout_of, run_of
+from spacestudio.services.scene import scene_of
 from spacestudio.services.verify import verify
 from spacestudio.store.blobs import Blobs
 
@@ -66,16 +67,14 @@ class Deriver:
         height, width = image.shape[:2]
         depth, camera = self.depth_and_camera(state, width, height)
         lifted = self._lifter.lift(state, image, depth, camera)
-        graph = with_pins(lifted.graph, state.pins)
-        views = self._stages.get(
-            ("views", lift_key(state), frozen(state.pins)),
-            lambda: {str(view): seen_from(view, lifted.objects, lifted.variants, graph) for view in VIEWS},
-        )
-        layers = corrected_layers(lifted.layers, state.pins)
-        found = tuple(clashes(graph)) if state.pins else ()
-        qa = self._questions(state, layers, graph, views, depth, found, image)
+        measured = lift_key(state)
+        said = "said", measured, frozen(state.pins)
+        graph, views, layers, found = self._stages.get(said, lambda: self._corrected(lifted, measured, state.pins))
+        qa = self._questions(state, said, layers, graph, views, depth, found, image)
         asked = target_of(state, graph)
         layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
+        if not state.wants and created.get("layout"):
+            layout = layout_of(created["layout"])
         verdicts = verify(asked, graph, lifted.variants) if asked else ()
         warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
         if depth is not None and depth.kind == "metric" and camera is not None and camera.is_assumed:
@@ -102,9 +101,21 @@ class Deriver:
             self._input(created),
             tuple(events),
             problem,
+            bool(state.wants),
             lifted.space,
             lifted.variants,
         )
+
+    def _corrected(
+        self, lifted: Lifted, measured: Hashable, pins: Pins
+    ) -> tuple[SpatialGraph, Mapping[str, tuple[Relation, ...]], tuple[Layer, ...], tuple[tuple[Relation, ...], ...]]:
+        """What was measured with the person's corrections laid over it: graph, views and layers; and what then clashes."""
+        graph = with_pins(lifted.graph, pins)
+        turned = self._stages.get(
+            ("views", measured), lambda: {view: measured_view(view, lifted.objects, lifted.variants) for view in VIEWS}
+        )
+        views = {str(view): corrected_view(view, turned[view], graph) for view in VIEWS}
+        return graph, views, corrected_layers(lifted.layers, pins), tuple(clashes(graph)) if pins else ()
 
     def depth_and_camera(self, state: State, width: int, height: int) -> tuple[DepthMap | None, Camera | None]:
         """Depth and camera of a state.
@@ -128,6 +139,7 @@ class Deriver:
     def _questions(
         self,
         state: State,
+        said: Hashable,
         layers: tuple[Layer, ...],
         graph: SpatialGraph,
         views: Mapping[str, tuple[Relation, ...]],
@@ -135,16 +147,14 @@ class Deriver:
         found: tuple[tuple[Relation, ...], ...],
         image: NDArray[np.uint8],
     ) -> tuple[QAPair, ...]:
-        touched = frozenset({*state.qa_edits, *state.qa_status})
-        seed = int(state.created["image"][:8], 16)
-        scene = replace(
-            scene_of(graph, views, layers, depth, found, image.shape[1], image.shape[0]),
-            unlisted=frozenset(state.unlisted),
-            seed=seed,
-            kept=touched,
-        )
-        key = "ask", lift_key(state), frozen(state.pins), scene.unlisted, touched
-        derived = self._stages.get(key, lambda: ask(scene))
+        touched, unlisted = frozenset({*state.qa_edits, *state.qa_status}), frozenset(state.unlisted)
+
+        def asked() -> tuple[Scene, tuple[QAPair, ...]]:
+            scene = scene_of(graph, views, layers, depth, found, image.shape[1], image.shape[0])
+            scene = replace(scene, unlisted=unlisted, seed=int(state.created["image"][:8], 16), kept=touched)
+            return scene, ask(scene)
+
+        scene, derived = self._stages.get(("ask", said, unlisted, touched), asked)
         return merge(derived, state.qa_edits, state.qa_status, scene)
 
     def _planned(
@@ -158,33 +168,20 @@ class Deriver:
 
         if not state.wants:
             return None, ""
-        return self._stages.get(("plan", lift_key(state), frozen(state.pins), frozen(vars(state.wants))), make)
+        return self._stages.get(("plan", size, frozen(vars(state.wants)), _starting_from(graph)), make)
+
+
+def _starting_from(graph: SpatialGraph) -> Hashable:
+    """What a layout takes from the picture it starts from: its things, where they are, and who is in front of how many."""
+    things = tuple((o.id, o.label, o.attributes, o.box, o.depth is None) for o in graph.objects)
+    t = graph.table
+    nearer = t.subject[(t.predicate == "in front of") & (t.verdict == "true")]
+    return things, tuple(np.bincount(nearer, minlength=len(graph)).tolist()), graph.scene, graph.negative_objects
 
 
 def _scaled(depth: DepthMap, metres_per_unit: float) -> DepthMap:
     """A relative map made metric by a known length."""
     return DepthMap.of(depth.distance() * np.float32(metres_per_unit), "metric", f"{depth.source}, scaled by a known length")
-
-
-def scene_of(
-    graph: SpatialGraph,
-    views: Mapping[str, tuple[Relation, ...]],
-    layers: tuple[Layer, ...],
-    depth: DepthMap | None,
-    found: tuple[tuple[Relation, ...], ...],
-    width: int,
-    height: int,
-) -> Scene:
-    """What the question families look at."""
-    distances = {}
-    metric = depth is not None and depth.kind == "metric"
-    for o in graph.objects:
-        if o.depth is not None and depth is not None:
-            raw = np.array([o.depth.p10, o.depth.median, o.depth.p90], np.float32)
-            p10, median, p90 = sorted((raw if metric else depth.to_farness(raw)).tolist())
-            distances[o.id] = (p10, median, p90)
-    distrusted = frozenset(r.key for clash in found for r in clash)
-    return Scene(graph, width, height, views, layers, distances, metric, depth.source if depth else "", distrusted)
 
 
 def target_of(state: State, graph: SpatialGraph) -> SpatialGraph | None:

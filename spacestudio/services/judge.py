@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,12 @@ from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
 from spacestudio.qa.relation import CANNOT_TELL
-from spacestudio.qa.scene import Scene
 from spacestudio.reasoning.consistency import Repair
 from spacestudio.relations.relate import family_of
 from spacestudio.services.begin import Ready
-from spacestudio.services.derive import scene_of
 from spacestudio.services.find import as_objects, segment
 from spacestudio.services.payloads import object_payload, run_payload
+from spacestudio.services.scene import scene_of_sample
 
 Act = tuple[str, dict[str, Any]]
 """An event to append: kind and payload."""
@@ -276,13 +274,8 @@ def edit_question(sample: Sample, key: str, question: str, answer: str) -> list[
 
 def implied_correction(sample: Sample, key: str, answer: str) -> tuple[str, str, str, str, str] | None:
     """The graph correction (subject, predicate, object, frame, verdict) that makes a corrected answer true, if one does."""
-    implied = answer_implies(question_of(sample, key), answer, _scene(sample))
+    implied = answer_implies(question_of(sample, key), answer, scene_of_sample(sample))
     return implied if implied is None else (implied[0], implied[1], implied[2], implied[3], implied[4])
-
-
-def _scene(sample: Sample) -> Scene:
-    scene = scene_of(sample.graph, sample.views, sample.layers, sample.depth, sample.clashes, sample.width, sample.height)
-    return replace(scene, unlisted=frozenset(fold(sample.events).unlisted))
 
 
 def judge(sample: Sample, keys: Sequence[str], status: str) -> list[Act]:

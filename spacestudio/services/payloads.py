@@ -15,6 +15,7 @@ from PIL import Image
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
 from spacestudio.domain.masks import decode_mask, encode_mask
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import EngineRun
@@ -101,6 +102,19 @@ def graph_of(p: Mapping[str, Any]) -> SpatialGraph:
         for o in p["objects"]
     ]
     return SpatialGraph.of(objects, [Relation(**r) for r in p["relations"]], p["scene"], p["negative_objects"])
+
+
+def layout_payload(layout: Layout) -> dict[str, Any]:
+    """A layout as a `created` event carries it."""
+    boxes = {i: [round(float(v), 3) for v in box.xyxy] for i, box in layout.boxes.items()}
+    return asdict(layout) | {"boxes": boxes, "order": list(layout.order), "notes": list(layout.notes)}
+
+
+def layout_of(p: Mapping[str, Any]) -> Layout:
+    """The layout of `layout_payload`."""
+    boxes = {i: Box(*xyxy) for i, xyxy in p["boxes"].items()}
+    tuples = {name: tuple(p[name]) for name in ("order", "notes")}
+    return Layout(**{**p, "boxes": boxes, **tuples})
 
 
 def to_png(image: NDArray[np.uint8]) -> bytes:

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from spacestudio.domain.events import fold
 from spacestudio.domain.graph import Relation, SpatialGraph, Verdict
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.measurements import Measurements
@@ -24,6 +23,7 @@ from spacestudio.qa.scene import Scene
 from spacestudio.relations.relate import VIEWS, family_of, seen_from
 from spacestudio.relations.words import read
 from spacestudio.services.arrange import unique_names
+from spacestudio.services.scene import scene_of_sample
 from spacestudio.services.shown import Shown
 
 OUTCOMES: Mapping[Verdict, str] = {"true": "verified", "false": "failed", "undecided": "undecided"}
@@ -228,13 +228,10 @@ def verify_questions(sample: Sample) -> tuple[Questioned, ...]:
 
     Undecided is what can't be checked: a person's question that names no relation, and what the graph leaves open.
     """
-    from spacestudio.services.derive import scene_of  # which itself needs this module
-
-    views = sample.views
-    if not views and sample.variants:  # a folder does not hold them
-        views = {str(view): seen_from(view, sample.objects, sample.variants, sample.graph) for view in VIEWS}
-    scene = scene_of(sample.graph, views, sample.layers, sample.depth, sample.clashes, sample.width, sample.height)
-    scene = replace(scene, unlisted=frozenset(fold(sample.events).unlisted if sample.events else ()))
+    if not sample.views and sample.variants:  # a folder does not hold them
+        seen = {str(view): seen_from(view, sample.objects, sample.variants, sample.graph) for view in VIEWS}
+        sample = sample.but(views=seen)
+    scene = scene_of_sample(sample)
     return tuple(_questioned(pair, scene) for pair in sample.qa)
 
 

@@ -15,7 +15,7 @@ from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
 from spacestudio.geometry.measure import measure
 from spacestudio.relations import FAMILIES
-from spacestudio.relations.relate import Shot, family, inverse_of, judge, relate, relate_all
+from spacestudio.relations.relate import VIEWS, Shot, family, inverse_of, judge, relate, relate_all, seen_from
 from tests.support import margins
 
 WIDTH, HEIGHT = 64, 32  # powers of two: shares of the picture are exact, so equal margins are equal bit by bit
@@ -217,9 +217,8 @@ def support(m, s, o, frame):
         gap = max(m.low[lower][2] - m.high[upper][2], m.low[upper][2] - m.high[lower][2])
         far = gap / mean_distance(m, upper, lower) > 0.35  # False when unknown
         if m.heights is not None:
-            level = 0.03 * mean_distance(m, upper, lower)
-            bottom, top = m.heights[upper][0], m.heights[lower][1]
-            far = far or (bottom < level and top > 2 * level) or bottom - top > level
+            bottom, top = (h / mean_distance(m, upper, lower) for h in (m.heights[upper][0], m.heights[lower][1]))
+            far = far or (bottom < 0.03 and top > 0.06) or bottom - top > 0.1
         return m.contact[upper][lower] - 0.4 if middle[0] < middle[1] and not far else -0.4
 
     return {"on": on(s, o), "under": on(o, s)}
@@ -302,3 +301,79 @@ def test_a_wavering_verdict_names_the_assumption_it_changes_with(objects, depth)
         if because:
             assert r.verdict == "undecided"
             assert judge(family(r.family), variants, r.frame)[r.predicate].wavers[i, j]
+
+
+# In space: mirrors, scales, and the order in which things are told.
+
+
+def views_of(objects, variants):
+    graph = relate(objects, variants)
+    return {view: {r.key[:3]: r for r in seen_from(view, objects, variants, graph)} for view in VIEWS}
+
+
+def clear(r):
+    """Not on the edge of a verdict, where rounding decides, nor at margin 0, where two predicates are equally far from true."""
+    return abs(abs(r.margin) - r.threshold) > 1e-6 and abs(r.margin) > 1e-6
+
+
+def assert_mirrored(found, r):
+    assert found.margin == pytest.approx(r.margin, abs=1e-6)
+    if clear(r) and "undecided_because" not in r.evidence and "undecided_because" not in found.evidence:
+        assert (found.predicate, found.verdict) == (SWAPPED.get(r.predicate, r.predicate), r.verdict)
+
+
+@given(scenes(), depths(), st.floats(10, 50))
+def test_a_mirror_swaps_left_and_right_in_space_and_the_sides_one_looks_from(objects, depth, cx):
+    camera = replace(CAMERA, cx=cx, source="given")
+    flipped = replace(camera, cx=WIDTH - 1 - cx)  # pixel u is sampled at u, so the last column is the first one's mirror
+    seen = tuple(o.but(box=o.box.mirrored(WIDTH), mask=None if o.mask is None else o.mask[:, ::-1].copy()) for o in objects)
+    back = DepthMap(depth.values[:, ::-1].copy(), depth.kind, depth.valid[:, ::-1].copy())
+    variants, mirrored = measure(objects, WIDTH, HEIGHT, depth, camera), measure(seen, WIDTH, HEIGHT, back, flipped)
+    stored = {r.key: r for r in relate(objects, variants)}
+    other = {r.key: r for r in relate(seen, mirrored)}
+    assert {k for k in stored if k[2] != "support"} == {k for k in other if k[2] != "support"}
+    assert {key for key, r in stored.items() if key[2] == "support" and clear(r)} <= set(other)
+    for key in stored.keys() & other.keys():
+        assert_mirrored(other[key], stored[key])
+        assert other[key].evidence.get("metres") == pytest.approx(stored[key].evidence.get("metres"), abs=0.0011)
+    here, there = views_of(objects, variants), views_of(seen, mirrored)
+    for view, opposite in (("left", "right"), ("right", "left"), ("back", "back")):
+        assert there[view].keys() == here[opposite].keys()
+        for key, r in here[opposite].items():
+            assert_mirrored(there[view][key], r)
+
+
+@given(scenes(), depths(), st.sampled_from([0.25, 0.5, 2.0, 8.0]), st.booleans())
+def test_a_scene_k_times_as_large_has_the_same_relations(objects, depth, k, assumed):
+    """Metres alone grow with it; where depth has no unit there is nothing to grow."""
+    camera = CAMERA if assumed else replace(CAMERA, source="given")
+    larger = DepthMap(depth.values * np.float32(k), depth.kind, depth.valid)
+    variants, grown = (measure(objects, WIDTH, HEIGHT, d, camera) for d in (depth, larger))
+    before, after = relate(objects, variants).relations, relate(objects, grown).relations
+    assert len(before) == len(after)
+    for r, now in zip(before, after, strict=True):
+        assert (now.key, now.predicate, now.verdict) == (r.key, r.predicate, r.verdict)
+        assert now.margin == pytest.approx(r.margin, abs=1e-9)
+        assert now.evidence.keys() == r.evidence.keys()
+        if "metres" in r.evidence:
+            assert depth.kind == "metric"
+            assert now.evidence["metres"] == pytest.approx(k * r.evidence["metres"], abs=0.0006 * (1 + k))
+    for view, seen in views_of(objects, variants).items():
+        now = views_of(objects, grown)[view]
+        assert {key: (r.predicate, r.verdict) for key, r in seen.items()} == {
+            key: (r.predicate, r.verdict) for key, r in now.items()
+        }
+
+
+@given(scenes(), st.none() | depths(), st.randoms(use_true_random=False))
+@example(TWINS, None, None)
+def test_the_order_of_the_objects_does_not_matter(objects, depth, random):
+    told = list(objects)[::-1] if random is None else random.sample(objects, len(objects))
+    graphs = [relate(tuple(o), measure(tuple(o), WIDTH, HEIGHT, depth, CAMERA)) for o in (objects, told)]
+    one, other = ({r.key: r for r in graph} for graph in graphs)
+    assert one.keys() == other.keys()
+    for key, r in one.items():
+        now = other[key]
+        assert (now.verdict, now.margin, now.threshold, now.evidence) == (r.verdict, r.margin, r.threshold, r.evidence)
+        if r.margin != 0:  # at margin 0 a predicate and its inverse are equally far from true
+            assert now.predicate == r.predicate

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.objects import SceneObject
 from spacestudio.relations import FAMILIES
-from spacestudio.relations.relate import family, family_of
-from spacestudio.relations.words import SYNONYMS, parse_phrase, read, to_phrase
+from spacestudio.relations.relate import family, family_of, inverse_of, relate
+from spacestudio.relations.words import SYNONYMS, parse_phrase, read, reason, to_phrase
+from tests.laws.test_relations import measurements
 
 PREDICATES = [predicate for name in FAMILIES for predicate in family(name).predicates]
 
@@ -73,3 +76,26 @@ def test_no_word_is_lost(word):
 def test_synonyms_lead_to_predicates_of_ours_and_shadow_none():
     assert all(family_of(predicate) for predicate in SYNONYMS.values())
     assert not set(SYNONYMS) & set(PREDICATES)
+
+
+@given(measurements(), st.sampled_from(list(FAMILIES)))
+def test_the_reason_says_what_the_margin_says(m, name):
+    """Of a decided relation the sentence names the side the verdict is on."""
+    f = family(name)
+    objects = tuple(SceneObject(f"o-{i}", "thing", Box(0, 0, 1, 1)) for i in range(len(m)))
+    for r in relate(objects, (m,)):
+        if r.family != f.name:
+            continue
+        text = reason(r, {"o-0": "A", "o-1": "B"})
+        assert text.endswith(".")
+        if r.family == "depth" and r.predicate in ("in front of", "behind") and r.verdict != "undecided":
+            nearer = (r.predicate == "in front of") == (r.verdict == "true")
+            assert ("nearer" in text) == nearer
+            assert ("farther" in text) != nearer
+        if r.family == "direction" and r.verdict != "undecided":
+            side = r.predicate if r.verdict == "true" else inverse_of(r.predicate)
+            assert f"{side.removesuffix(' of')}" in text
+        if r.family == "scale" and r.verdict == "true":
+            bigger = r.predicate in ("larger", "wider", "taller")
+            one = {"o-0": "A", "o-1": "B"}.get(r.subject if bigger else r.object, r.subject if bigger else r.object)
+            assert text.startswith(f"The {one} is ")

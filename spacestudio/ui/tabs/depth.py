@@ -13,7 +13,11 @@ from spacestudio.errors import InputError
 from spacestudio.figures.depth import depth_figure, depth_image
 from spacestudio.figures.layers import layer_overlay, layer_strip
 from spacestudio.geometry.layering import published_levels, purity
+from spacestudio.relations.relate import family
+from spacestudio.relations.words import read
+from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 
@@ -51,21 +55,32 @@ def depth_tab(frame: Frame) -> None:
                 max_length=100,
             )
             cut = gr.Button("Cut here", elem_id="cut")
+            with gr.Row():
+                first = Choice(
+                    [], label="Correct the order", elem_id="order-subject", min_width=90, allow_custom_value=False
+                )
+                order = gr.Dropdown(
+                    list(family("depth").predicates), value="in front of", label="is", elem_id="order-is", min_width=90
+                )
+                second = Choice([], label="the", elem_id="order-object", min_width=90, allow_custom_value=False)
+            reorder = gr.Button("Correct this order", elem_id="reorder")
             engine = gr.Dropdown(
                 [(e.title, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
             )
             again = gr.Button("Measure depth again", elem_id="depth-again")
-    frame.add(View("depth", [empty, plot, overlay, strip, table, cuts, levels], draw))
+    frame.add(View("depth", [empty, plot, overlay, strip, table, cuts, levels, first, second], draw, [first, second]))
     frame.on([cut.click, cuts.submit], _cut, [cuts])
+    frame.on(reorder.click, _reorder, [first, order, second])
     frame.on(again.click, _again, [engine], slow=True)
 
 
-def draw(look: Look) -> list[Any]:
+def draw(look: Look, first: str | None, second: str | None) -> list[Any]:
     """All views of depth."""
     s = look.sample
     if s is None or s.depth is None:
         why = "This sample has no depth. Give it a depth file in the Image tab, or measure it here." if s else EMPTY
-        return [gr.update(value=why, visible=True), None, None, None, [], "", []]
+        none = gr.update(choices=[], value=None)
+        return [gr.update(value=why, visible=True), None, None, None, [], "", [], none, none]
     names, pure = unique_names(s.graph), purity(s.objects, s.depth, s.layers)
     rows = [
         [
@@ -83,7 +98,9 @@ def draw(look: Look) -> list[Any]:
     state_cuts = _set_cuts(s)
     overlay = (s.image, layer_overlay(s.image, s.depth, s.layers, s.objects) if s.layers else depth_image(s.depth))
     strip = layer_strip(s.layers, s.objects, s.depth)
-    return [gr.update(value="", visible=False), depth_figure(s.depth), overlay, strip, rows, state_cuts, levels]
+    choices = [(names[o.id], o.id) for o in s.objects]
+    ends = [gr.update(choices=choices, value=end if end in names else None) for end in (first, second)]
+    return [gr.update(value="", visible=False), depth_figure(s.depth), overlay, strip, rows, state_cuts, levels, *ends]
 
 
 def _set_cuts(s: Sample) -> str:
@@ -102,6 +119,15 @@ def _cut(look: Look, text: str) -> None:
     if any(not 0 < c < 1 for c in cuts) or len(cuts) > 12:
         raise InputError(f"The cuts “{text}”", "up to 12 numbers between 0 and 1, such as 0.3, 0.6")
     look.studio.act(look.visitor, look.sample.id, lambda s: [("layers.cut", {"cuts": cuts or None})])
+
+
+def _reorder(look: Look, first: str | None, order: str, second: str | None) -> Done:
+    s = look.opened()
+    if not first or not second:
+        raise InputError("The order is not complete", "two objects", "Choose both")
+    look.studio.act(look.visitor, s.id, lambda x: judge.correct_relation(x, first, order, second))
+    names = unique_names(s.graph)
+    return Done(note=f"Corrected: {names[first]} is {read(order)} {names[second]}.")
 
 
 def _again(look: Look, engine: str) -> Done:

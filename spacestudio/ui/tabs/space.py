@@ -12,6 +12,7 @@ import gradio as gr
 import numpy as np
 
 from spacestudio.domain.camera import Camera
+from spacestudio.domain.graph import Relation
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError
 from spacestudio.figures.cloud import cloud_figure
@@ -19,6 +20,7 @@ from spacestudio.formats.ply import write_ply
 from spacestudio.geometry import open3d_room
 from spacestudio.relations.words import statement
 from spacestudio.services import judge
+from spacestudio.services.arrange import unique_names
 from spacestudio.services.payloads import camera_payload
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -46,7 +48,7 @@ def space_tab(frame: Frame) -> None:
                 label="Seen from",
                 elem_id="view",
             )
-            seen = make_table({"relation": 70, "verdict": 30}, "What stands where", "seen", 260)
+            seen = make_table({"relation": 56, "verdict": 18, "why": 26}, "What stands where", "seen", 260)
     placed = make_table(
         {"object": 40, "sides of its turned box": 36, "above the floor": 24}, "Objects in space", "placed", 240
     )
@@ -68,10 +70,10 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
     if s is None or s.cloud is None:
         why = "This sample has no depth, so it has no cloud. Give it a depth file in the Image tab." if s else EMPTY
         return [None, why, None, None, [], [], None, None]
-    figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers)
-    names = {o.id: o.name for o in s.objects}
+    figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers, boxes=s.space.boxes)
+    names = unique_names(s.graph)
     rows = [
-        [statement(r, names), r.verdict]
+        [statement(r, names), r.verdict, view_why(r)]
         for r in s.views.get(view, ())
         if r.subject < r.object and (not look.selected or look.selected in (r.subject, r.object))
     ]
@@ -88,6 +90,13 @@ def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
         None,
         None,
     ]
+
+
+def view_why(r: Relation) -> str:
+    """The margin, or what leaves it open."""
+    if r.origin == "person":
+        return "set by a person"
+    return str(r.evidence.get("undecided_because", f"{r.margin:+.2f}, needs {r.threshold:.2f}"))
 
 
 def _facts(s: Sample) -> str:
