@@ -12,6 +12,8 @@ from spacestudio.relations.relate import VIEWS, family_of, turn_predicate
 _CANON = {"right of": "left of", "below": "above", "behind": "in front of", "larger": "smaller", "wider": "narrower",
           "taller": "shorter", "surrounding": "inside", "under": "on"}  # fmt: skip
 
+_SYMMETRIC = frozenset({"at the same depth", "as far to the side", "overlapping", "separated", "near", "beside", "far"})
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -19,8 +21,8 @@ class Ask:
 
     Attributes:
         relation: as it was asked.
-        predicate: left of, above, in front of, at the same depth, inside, overlapping, separated, smaller, narrower,
-            shorter, near, beside, far or on.
+        predicate: left of, above, in front of, at the same depth, as far to the side (what the same depth becomes seen from
+            a side), inside, overlapping, separated, smaller, narrower, shorter, near, beside, far or on.
         a, b: places of the canonical subject and object.
         frame: `image` or `camera`; what is asked from a side view is turned into the camera's frame.
         holds: asked to be true, or to be false.
@@ -51,12 +53,14 @@ def asks(relations: Iterable[Relation], places: Mapping[str, int]) -> tuple[Ask,
         predicate, frame, ranged = r.predicate, frame_of(r), False
         if frame in VIEWS:
             turned = turn_predicate(predicate, 4 - VIEWS[frame]) or predicate
+            if predicate == "at the same depth" and frame != "back":
+                turned = "as far to the side"
             ranged = f.name == "depth" and turned in ("left of", "right of")
             predicate, frame = turned, "camera"
         a, b = places[r.subject], places[r.object]
         if predicate in _CANON:
             predicate, a, b = _CANON[predicate], b, a
-        elif predicate in ("at the same depth", "overlapping", "separated", "near", "beside", "far"):
+        elif predicate in _SYMMETRIC:
             a, b = min(a, b), max(a, b)
         ask = Ask(r, predicate, a, b, frame, r.verdict == "true", ranged)
         key = (predicate, a, b, frame, ask.holds)

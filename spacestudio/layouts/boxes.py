@@ -19,7 +19,7 @@ from spacestudio.domain.camera import ASSUMED_FOV_DEG
 from spacestudio.layouts.aims import Aim
 from spacestudio.layouts.asked import Ask
 from spacestudio.layouts.extract import REACH
-from spacestudio.relations import direction, distance, scale, support, topology
+from spacestudio.relations import depth, direction, distance, scale, support, topology
 
 N = 1000
 """Cells along each side of the canvas."""
@@ -456,6 +456,10 @@ class _Model:
         corner = math.sqrt(1 + (_WIDTH / 2) ** 2 * (1 + self.tall**2))
         return (self.p.z[i] + self.p.z[j]) / 2 * corner * N / _WIDTH
 
+    def reach_below(self, i: int, j: int) -> float:
+        """At most the mean length of the two viewing rays."""
+        return (self.p.z[i] + self.p.z[j]) / 2 * N / _WIDTH
+
     def span(self, i: int) -> tuple[Lin, Lin]:
         """Width and height of the 10-90 % box."""
         return self.w[i] * (0.8 * self.p.z[i]), self.h[i] * (0.8 * self.p.z[i] * self.tall)
@@ -649,6 +653,18 @@ def _direction_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) ->
         m.at_least(m.point(ask.b, axis, 0.1) - m.point(ask.a, axis, 0.9), 0, when)
 
 
+def _level_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None:
+    """Seen from a side the two are at the same depth: their centres are as far to the left."""
+    along = m.point(ask.b, "x", 0.5) - m.point(ask.a, "x", 0.5)
+    if ask.holds:
+        most = (0.75 * depth.THRESHOLD - depth.SAME) * 0.96 * m.reach_below(ask.a, ask.b)
+        m.at_least(along, -most, when)
+        m.at_least(-along, -most, when)
+    else:
+        least = depth.THRESHOLD * 1.04 * m.reach(ask.a, ask.b)
+        m.one_of(ask.pair, [[(along, least)], [(-along, least)]], when)
+
+
 def _inside_rule(m: _Model, ask: Ask, when: list[Any], firm: bool = False) -> None:
     if ask.holds:
         for inset in m.insets(ask.a, ask.b):
@@ -760,9 +776,9 @@ def _on_rule(m: _Model, ask: Ask, when: list[Any]) -> None:
 
 
 _RULES: Mapping[str, Callable[..., None]] = {
-    "left of": _direction_rule, "above": _direction_rule, "inside": _inside_rule, "overlapping": _overlapping_rule,
-    "separated": _separated_rule, "smaller": _scale_rule, "narrower": _scale_rule, "shorter": _scale_rule,
-    "near": _near_rule, "far": _far_rule, "beside": _beside_rule, "on": _on_rule,
+    "left of": _direction_rule, "above": _direction_rule, "as far to the side": _level_rule, "inside": _inside_rule,
+    "overlapping": _overlapping_rule, "separated": _separated_rule, "smaller": _scale_rule, "narrower": _scale_rule,
+    "shorter": _scale_rule, "near": _near_rule, "far": _far_rule, "beside": _beside_rule, "on": _on_rule,
 }  # fmt: skip
 """Predicate -> what it asks of the boxes; depth was settled before."""
 

@@ -30,7 +30,8 @@ def merge(
 
     An edited question is "in conflict" when the graph, unchanged since, says otherwise, and "stale" when the facts under
     it changed; it is neither when a change of the graph bore the person out. An edit whose question is no longer derived
-    is kept, "stale"; so is an accepted question whose text the status carries.
+    is kept, "stale"; so is an accepted or flagged question whose text the status carries. A rejected one is not shown, and
+    stays rejected should it be asked again.
     """
     out = [_merged(pair, edits.get(pair.key), statuses.get(pair.key), scene) for pair in derived]
     present = {pair.key for pair in derived}
@@ -42,8 +43,8 @@ def merge(
     for key, judged in statuses.items():
         if key not in present and key not in edits:
             snapshot = _snapshot(key, judged)
-            if _status(judged) == "accepted" and snapshot.get("question"):
-                out.append(_rebuilt(key, snapshot, "geometry").but(status="accepted", mark="stale"))
+            if _status(judged) in ("accepted", "flagged") and snapshot.get("question"):
+                out.append(_rebuilt(key, snapshot, "geometry").but(status=_status(judged), mark="stale"))
     return tuple(out)
 
 

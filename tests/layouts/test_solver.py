@@ -23,6 +23,7 @@ EVERY = [
     ("overlapping", "image"), ("separated", "image"), ("larger", "image"), ("smaller", "image"), ("wider", "image"),
     ("narrower", "image"), ("taller", "image"), ("shorter", "image"), ("beside", "camera"), ("near", "camera"), ("far", "camera"),
     ("on", "image"), ("under", "image"), ("in front of", "left"), ("left of", "left"), ("behind", "back"), ("right of", "right"),
+    ("at the same depth", "left"), ("at the same depth", "right"), ("at the same depth", "back"),
 ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def asked(n: int, *relations: Relation) -> SpatialGraph:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 8), st.floats(0.3, 3))
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.floats(0.3, 3))
 def test_a_layout_shows_what_was_asked(seed: int, n: int, density: float) -> None:
     rng = np.random.default_rng(seed)
     graph = read_off(rng, hidden_scene(rng, n), max(1, round(n * density)), ("true", "false"))

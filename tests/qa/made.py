@@ -12,8 +12,8 @@ from spacestudio.domain.boxes import Box
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.graph import Relation, SpatialGraph
-from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.measurements import Measurements
+from spacestudio.domain.objects import SceneObject
 from spacestudio.geometry.measure import measure
 from spacestudio.qa.scene import Scene
 from spacestudio.relations.relate import VIEWS, family_of, judge, relate, seen_from, with_pins

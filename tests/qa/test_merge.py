@@ -180,7 +180,9 @@ def test_an_accepted_question_that_is_gone_is_kept_with_its_text(m: Made) -> Non
             "stale",
             "geometry",
         )
-    for payload in ("accepted", {"status": "accepted"}, {**judged(gone, "rejected")}, {**judged(gone, "flagged")}):
+    flagged = by_key(merge(derived, {}, {gone.key: judged(gone, "flagged")}, m.scene))[gone.key]
+    assert (flagged.question, flagged.status, flagged.mark) == (gone.question, "flagged", "stale")
+    for payload in ("accepted", {"status": "accepted"}, {**judged(gone, "rejected")}):
         assert merge(derived, {}, {gone.key: payload}, m.scene) == derived
 
 
