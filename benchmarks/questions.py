@@ -32,8 +32,9 @@ sys.path.insert(0, str(ROOT))
 from spacestudio.domain.boxes import Box  # noqa: E402
 from spacestudio.domain.camera import Camera  # noqa: E402
 from spacestudio.domain.depth import DepthMap  # noqa: E402
+from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject  # noqa: E402
-from spacestudio.geometry.measure import Measurements, measure  # noqa: E402
+from spacestudio.geometry.measure import measure  # noqa: E402
 from spacestudio.qa.ask import ask  # noqa: E402
 from spacestudio.qa.keys import Asked  # noqa: E402
 from spacestudio.qa.scene import Scene  # noqa: E402

@@ -24,7 +24,7 @@ VERDICTS: tuple[Verdict, ...] = ("true", "false", "undecided")
 FRAMES: tuple[Frame, ...] = ("image", "camera", "left", "right", "back")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One statement about two objects, with its verdict and what it rests on.
 
@@ -104,8 +104,13 @@ class Evidence(Sequence[Mapping[str, Any]]):
     def __getitem__(self, row: int | slice) -> Mapping[str, Any] | Evidence:
         if isinstance(row, slice):
             return Evidence(self.kinds, self.kind[row], self.metres[row])
-        kind, metres = self.kinds[self.kind[row]], float(self.metres[row])
-        return kind if math.isnan(metres) else {**kind, "metres": round(metres, 3)}
+        return self._mapping(int(self.kind[row]), float(self.metres[row]))
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return map(self._mapping, self.kind.tolist(), self.metres.tolist())
+
+    def _mapping(self, kind: int, metres: float) -> Mapping[str, Any]:
+        return self.kinds[kind] if math.isnan(metres) else {**self.kinds[kind], "metres": round(metres, 3)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,10 +237,10 @@ class SpatialGraph:
     def relations(self) -> tuple[Relation, ...]:
         """The relations as rows."""
         t, ids = self.table, self.ids
-        columns = zip(
-            t.subject.tolist(),
+        columns = (
+            [ids[s] for s in t.subject.tolist()],
             t.predicate.tolist(),
-            t.object.tolist(),
+            [ids[o] for o in t.object.tolist()],
             t.family.tolist(),
             t.frame.tolist(),
             t.margin.tolist(),
@@ -243,17 +248,13 @@ class SpatialGraph:
             t.verdict.tolist(),
             t.origin.tolist(),
             t.evidence,
-            strict=True,
         )
-        return tuple(
-            Relation(ids[s], predicate, ids[o], family, frame, margin, threshold, verdict, origin, evidence)
-            for s, predicate, o, family, frame, margin, threshold, verdict, origin, evidence in columns
-        )
+        return tuple(map(Relation, *columns))
 
     @cached_property
     def by_key(self) -> Mapping[tuple[str, str, str, str], Relation]:
         """The relations by the place each takes; of several at one place the last."""
-        return {r.key: r for r in self.relations}
+        return {(r.subject, r.object, r.family, r.frame): r for r in self.relations}
 
     def __iter__(self) -> Iterator[Relation]:
         return iter(self.relations)
@@ -267,13 +268,22 @@ class SpatialGraph:
         given = {r.key: r for r in relations}
         if not given:
             return self
-        place = {r.key: row for row, r in enumerate(self.relations)}
+        place: dict[tuple[str, str, str, str], int] = {}
+        stays: list[int] = []
+        for row, key in enumerate(r.key for r in self.relations):
+            if key in given:
+                place[key] = row
+            else:
+                stays.append(row)
         end = len(self.table)
-        stays = np.array([row for row, r in enumerate(self.relations) if r.key not in given], np.intp)
         added = _table(given.values(), {o.id: k for k, o in enumerate(self.objects)})
-        rank = np.concatenate((stays, [place.get(key, end) for key in given])).astype(np.intp)
-        table = RelationTable.joined([self.table[stays], added])[np.argsort(rank, kind="stable")]
-        return SpatialGraph(self.objects, table, self.scene, self.negative_objects)
+        rank = np.array([*stays, *(place.get(key, end) for key in given)], np.intp)
+        order = np.argsort(rank, kind="stable")
+        table = RelationTable.joined([self.table[np.array(stays, np.intp)], added])[order]
+        graph = SpatialGraph(self.objects, table, self.scene, self.negative_objects)
+        rows = [*(self.relations[row] for row in stays), *given.values()]
+        vars(graph)["relations"] = tuple(rows[k] for k in order.tolist())  # known, so they need not be read off the table
+        return graph
 
     def but(self, relations: Iterable[Relation] | None = None, **changes: Any) -> SpatialGraph:
         """A copy with other relations, objects, scene or negative objects."""

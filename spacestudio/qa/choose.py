@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from spacestudio.domain.qa import QAPair
@@ -14,8 +15,9 @@ T = TypeVar("T")
 YES, NO = "Yes", "No"
 
 
+@lru_cache(maxsize=65_536)
 def number(seed: int, *words: str) -> int:
-    """A stable 64-bit number for these words."""
+    """A stable 64-bit number for these words; a picture asks for some thousands, the same after each edit."""
     text = "\x1f".join((str(seed), *words)).encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 

@@ -133,12 +133,7 @@ def _pair(scene: Scene, k: Known, key: str, label: str, present: bool, assumed: 
 
 def _may_be_present(label: str, k: Known) -> bool:
     """Whether a label of the graph, or of what was left out of it, says, or may say, this thing."""
-    said = _words_for(label)
-    for present in (*k.names.groups, *k.unlisted):
-        own = present.replace("-", " ").split()
-        if present in said or any(w in said or w.removesuffix("s") in said for w in own):
-            return True
-    return False
+    return not k.said.isdisjoint(_words_for(label))
 
 
 @lru_cache(maxsize=1024)

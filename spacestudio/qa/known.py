@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -54,19 +55,27 @@ class Known:
         self.unlisted = frozenset(label_of(label).casefold() for label in scene.unlisted)
         self.names = Names(scene.graph.objects, scene.width, scene.height, self.unlisted)
         self.objects = {o.id: o for o in scene.graph.objects}
-        self.table: Table = {r.key: r for r in (*scene.graph, *(r for view in scene.views.values() for r in view))}
-        self._pairs: dict[tuple[str, str], list[tuple[str, str]]] = {}
-        seen: set[tuple[str, str, str, str]] = set()
+        self.table: Table = {
+            **scene.graph.by_key,
+            **{(r.subject, r.object, r.family, r.frame): r for view in scene.views.values() for r in view},
+        }
+        named = frozenset(self.names)
+        self._pairs: dict[tuple[str, str], dict[tuple[str, str], None]] = {}
         for s, o, family, frame in self.table:
-            a, b = (s, o) if s < o else (o, s)
-            if (place := (a, b, family, frame)) not in seen and a in self.names and b in self.names:
-                seen.add(place)
-                self._pairs.setdefault((family, frame), []).append((a, b))
+            if s in named and o in named:
+                self._pairs.setdefault((family, frame), {})[(s, o) if s < o else (o, s)] = None
 
     @property
     def complete(self) -> bool:
         """Whether all that is known to be in the picture has a name, so that a label that is missing means absence."""
         return not self.names.unnamed and "" not in self.unlisted
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """The labels of the picture, listed or not, and their words, each also without a last "s"."""
+        labels = (*self.names.groups, *self.unlisted)
+        words = [w for label in labels for w in label.replace("-", " ").split()]
+        return frozenset((*labels, *words, *(w.removesuffix("s") for w in words)))
 
     def pairs(self, family: str, frame: str) -> Iterator[tuple[str, str]]:
         """Pairs of named objects, each once, ids in order, about which that family says anything in that frame."""

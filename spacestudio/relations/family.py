@@ -22,40 +22,42 @@ class Side:
 
     Attributes:
         rows: (P,) places in the measurements.
-        box: (4, P) x0, y0, x1, y1 as shares of the picture.
-        center, low, high: (3, P) median, 10th and 90th percentile of the points, camera frame; NaN without depth.
-        reach: (P,) distance of the center from the camera.
-        heights: (2, P) lowest and highest part above the floor; NaN where unknown.
     """
 
     def __init__(self, m: Measurements, rows: NDArray[np.intp]) -> None:
         self._m, self.rows = m, rows
 
     def _gathered(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.ascontiguousarray(table.T)[:, self.rows]
+        return np.ascontiguousarray(table.T).take(self.rows, axis=1)
 
     @cached_property
     def box(self) -> NDArray[np.float64]:
+        """(4, P) x0, y0, x1, y1 as shares of the picture."""
         return self._gathered(self._m.boxes)
 
     @cached_property
     def center(self) -> NDArray[np.float64]:
+        """(3, P) median point, camera frame; NaN without depth."""
         return self._gathered(self._m.center)
 
     @cached_property
     def low(self) -> NDArray[np.float64]:
+        """(3, P) 10th percentile of the points per axis; NaN without depth."""
         return self._gathered(self._m.low)
 
     @cached_property
     def high(self) -> NDArray[np.float64]:
+        """(3, P) 90th percentile of the points per axis; NaN without depth."""
         return self._gathered(self._m.high)
 
     @cached_property
     def reach(self) -> Column:
+        """(P,) distance of the center from the camera."""
         return np.asarray(np.linalg.norm(self._m.center, axis=1)[self.rows])
 
     @cached_property
     def heights(self) -> NDArray[np.float64]:
+        """(2, P) lowest and highest part above the floor; NaN where unknown."""
         if self._m.heights is None:
             return np.full((2, len(self.rows)), np.nan)
         return self._gathered(self._m.heights)
@@ -147,9 +149,9 @@ def clipped(margin: Column, where: NDArray[np.bool_], threshold: float) -> Colum
     return np.where(where, np.clip(margin, -limit, limit), margin)
 
 
-def stacked(f: Family, margins: Mapping[str, Column]) -> NDArray[np.float64]:
+def stacked(f: Family, margins: Mapping[str, Column], out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """(K, P) margins in the order of the family's predicates."""
-    return np.stack([margins[p] for p in f.predicates])
+    return np.stack([margins[p] for p in f.predicates], out=out)
 
 
 def joined(ms: Sequence[Measurements]) -> Measurements:

@@ -60,12 +60,15 @@ class Judged:
 
 def judge(f: Family, variants: Sequence[Measurements], frame: Frame) -> dict[str, Judged]:
     """Each predicate of a family over all pairs of one picture; a verdict holds only if it holds under every assumption."""
-    a, b = _pairs_of(len(variants[0]))
-    found = _decide(f, [Pairs(m, a, b) for m in variants], frame)
-    return {
-        p: Judged(*(_matrix(len(variants[0]), column[k], column[f.inverse[k]]) for column in found.columns))
-        for k, p in enumerate(f.predicates)
-    }
+    n = len(variants[0])
+    a, b = _pairs_of(n)
+    margin, sign, wavers = _decide(f, [Pairs(m, a, b) for m in variants], frame)
+    sure = len(variants) == 1
+    out = {}
+    for k, (p, inverse) in enumerate(zip(f.predicates, f.inverse.tolist(), strict=True)):
+        wavering = np.zeros((n, n), bool) if sure else _matrix(n, wavers[k] > 0, wavers[inverse] > 0)
+        out[p] = Judged(_matrix(n, margin[k], margin[inverse]), _matrix(n, sign[k], sign[inverse]), wavering)
+    return out
 
 
 @cache
@@ -74,27 +77,30 @@ def _pairs_of(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(n, 1)
 
 
+@cache
+def _cells_of(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where those pairs, and the reversed ones, lie in an (N, N) table."""
+    a, b = _pairs_of(n)
+    return a * n + b, b * n + a
+
+
 def _matrix(n: int, forward: NDArray[Any], back: NDArray[Any]) -> NDArray[Any]:
     """(N, N) from the (P,) values of the pairs and of the reversed pairs; the diagonal is 0."""
-    out = np.zeros((n, n), forward.dtype)
-    a, b = _pairs_of(n)
-    out[a, b], out[b, a] = forward, back
-    return out
+    out = np.zeros(n * n, forward.dtype)
+    there, reverse = _cells_of(n)
+    out[there], out[reverse] = forward, back
+    return out.reshape(n, n)
 
 
 class _Decided(NamedTuple):
     """A family's K predicates over P pairs: margins as stated, verdicts that hold under every assumption.
 
-    `wavers` (K, P) int: bit v says that assumption v alone would decide otherwise.
+    `wavers` (K, P): bit v says that assumption v alone would decide otherwise; there are 8 assumptions at most.
     """
 
     margin: NDArray[np.float64]
     sign: NDArray[np.int8]
-    wavers: NDArray[np.int64]
-
-    @property
-    def columns(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        return self.margin, self.sign, self.wavers != 0
+    wavers: NDArray[np.uint8]
 
 
 BLOCK = 16_384
@@ -102,19 +108,29 @@ BLOCK = 16_384
 
 
 def _decide(f: Family, variants: Sequence[Pairs], frame: Frame) -> _Decided:
+    shape = len(f.limits), len(variants[0])
+    out = _Decided(np.empty(shape), np.empty(shape, np.int8), np.zeros(shape, np.uint8))
     with np.errstate(invalid="ignore", divide="ignore"):
-        limits = f.limits[:, None]
-        stated: NDArray[np.float64] | None = None
-        for v, pairs in enumerate(variants):
-            margin = np.nan_to_num(stacked(f, f.margins(pairs, frame)), nan=0.0)
-            signs = (margin >= limits).astype(np.int8) - (margin <= -limits).astype(np.int8)
-            if stated is None:
-                stated, sign = margin, signs
-                wavers = np.zeros(margin.shape, np.int64)
-            else:
-                wavers |= (signs != sign).astype(np.int64) << v
-    assert stated is not None
-    return _Decided(stated, np.where(wavers, 0, sign).astype(np.int8), wavers)
+        for start in range(0, shape[1], BLOCK):
+            part = slice(start, start + BLOCK)
+            own = [pairs[part] for pairs in variants] if shape[1] > BLOCK else variants
+            _decide_part(f, own, frame, _Decided(out.margin[:, part], out.sign[:, part], out.wavers[:, part]))
+    return out
+
+
+def _decide_part(f: Family, variants: Sequence[Pairs], frame: Frame, out: _Decided) -> None:
+    limits = f.limits[:, None]
+    for v, pairs in enumerate(variants):
+        margin = stacked(f, f.margins(pairs, frame), None if v else out.margin)
+        np.nan_to_num(margin, copy=False, nan=0.0)
+        true, false = margin >= limits, margin <= -limits
+        if v == 0:
+            np.subtract(true, false, out=out.sign, dtype=np.int8)
+        else:
+            np.bitwise_or(out.wavers, np.uint8(1 << v), out=out.wavers, where=(out.sign > 0) != true)
+            np.bitwise_or(out.wavers, np.uint8(1 << v), out=out.wavers, where=(out.sign < 0) != false)
+    if len(variants) > 1:
+        np.copyto(out.sign, 0, where=out.wavers > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,11 +261,7 @@ class _Rows(NamedTuple):
 def _stored(f: Family, frame: Frame, batch: _Batch) -> _Rows:
     """What one family contributes in one frame: of each pair one relation, and its inverse of the reversed pair."""
     pairs = len(batch.variants[0])
-    blocks = [slice(start, start + BLOCK) for start in range(0, pairs, BLOCK)]
-    found = [_decide(f, [p[block] for p in batch.variants], frame) for block in blocks] if pairs > BLOCK else []
-    margin, sign, wavers = (
-        (np.concatenate(parts, 1) for parts in zip(*found, strict=True)) if found else _decide(f, batch.variants, frame)
-    )
+    margin, sign, wavers = _decide(f, batch.variants, frame)
     strongest = (margin / f.limits[:, None]).argmax(0)
     holds = sign > 0
     pick = np.where(holds.any(0), holds.argmax(0), strongest) if f.choose == "first" else strongest
@@ -282,11 +294,11 @@ _VERDICTS = np.array(["undecided", "true", "false"])
 
 
 def _evidence(
-    f: Family, frame: Frame, batch: _Batch, picture: NDArray[np.intp], wavers: NDArray[np.int64], pair: NDArray[np.intp]
+    f: Family, frame: Frame, batch: _Batch, picture: NDArray[np.intp], wavers: NDArray[np.uint8], pair: NDArray[np.intp]
 ) -> Evidence:
     """What else each row rests on: its picture's assumptions, which of them it wavers with, and its length in metres."""
     pictures = len(batch.notes)
-    found, kind = np.unique(wavers * pictures + picture, return_inverse=True)
+    found, kind = np.unique(wavers.astype(np.int64) * pictures + picture, return_inverse=True)
     kinds: list[Mapping[str, Any]] = []
     for code in found.tolist():
         wavering, which = divmod(code, pictures)
@@ -309,7 +321,7 @@ def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
         if subject not in graph or object_ not in graph:
             continue
         for relation in _both_ways(subject, object_, family_name, frame, pin):
-            said[relation.key] = _overruled(graph.by_key.get(relation.key), relation, pin.get("measured"))
+            said[relation.key] = _overruled(graph.by_key.get(relation.key), relation, pin)
     return graph.with_relations(said.values())
 
 
@@ -325,17 +337,21 @@ def _both_ways(subject: str, object_: str, family_name: str, frame: str, pin: Ma
     return [said, replace(said, subject=object_, object=subject, predicate=inverse, evidence={})]
 
 
-def _overruled(measured: Relation | None, pinned: Relation, then: Mapping[str, Any] | None) -> Relation:
+def _overruled(measured: Relation | None, pinned: Relation, pin: Mapping[str, Any]) -> Relation:
     now = {"predicate": measured.predicate, "margin": measured.margin, "verdict": measured.verdict} if measured else None
     margin, threshold = (measured.margin, measured.threshold) if measured else (0.0, 0.0)
     agrees = measured is not None and (measured.predicate, measured.verdict) == (pinned.predicate, pinned.verdict)
     if measured and measured.predicate != pinned.predicate:
         margin = -margin if inverse_of(measured.predicate) == pinned.predicate else 0.0
-    changed = bool(now and then) and (
-        then["verdict"] != now["verdict"]  # type: ignore[index]
-        or abs(then["margin"]) - abs(now["margin"]) > max(threshold, 1e-9)  # type: ignore[index, arg-type, operator]
-        or not _same_fact(then["predicate"], now["predicate"])  # type: ignore[index, arg-type]
-    )
+    then = pin.get("measured")
+    if now and then:
+        changed = (
+            then["verdict"] != now["verdict"]
+            or abs(then["margin"]) - abs(measured.margin) > max(threshold, 1e-9)  # type: ignore[union-attr]
+            or not _same_fact(then["predicate"], now["predicate"])  # type: ignore[arg-type]
+        )
+    else:  # something was measured then and nothing is now, or the other way round
+        changed = "measured" in pin and bool(now) != bool(then)
     state = "agrees" if agrees else "stale" if changed else "overrules"
     evidence = {"measured": now, "pin": state, **pinned.evidence}
     return Relation(
@@ -364,11 +380,21 @@ def seen_from(
 
     The person's corrections turn with it: what is in front of the other stands on the right of it from the left side.
     """
+    return corrected_view(view, measured_view(view, objects, variants), graph)
+
+
+def measured_view(view: Frame, objects: tuple[SceneObject, ...], variants: tuple[Measurements, ...]) -> SpatialGraph:
+    """Direction and depth as seen from there, before a person's corrections; no relations without depth."""
     if len(objects) < 2 or not variants[0].has_depth:
-        return ()
+        return SpatialGraph.of(objects)
     batch = _Batch.of([Shot(objects, variants)], VIEWS[view])
-    table = RelationTable.joined([_stored(family(name), view, batch).table for name in ("direction", "depth")])
-    measured = SpatialGraph(objects, table)
+    return SpatialGraph(
+        objects, RelationTable.joined([_stored(family(name), view, batch).table for name in ("direction", "depth")])
+    )
+
+
+def corrected_view(view: Frame, measured: SpatialGraph, graph: SpatialGraph) -> tuple[Relation, ...]:
+    """What `measured_view` gives, with the person's corrections in `graph` turned along."""
     said = [r for r in graph if r.origin == "person"]
     if not said:
         return measured.relations

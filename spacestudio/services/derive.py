@@ -75,7 +75,8 @@ class Deriver:
         layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
         if not state.wants and created.get("layout"):
             layout = layout_of(created["layout"])
-        verdicts = verify(asked, graph, lifted.variants) if asked else ()
+        verified = "verified", said, frozen(vars(state.wants)), frozen(created.get("asked"))
+        verdicts = self._stages.get(verified, lambda: verify(asked, graph, lifted.variants)) if asked else ()
         warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
         if depth is not None and depth.kind == "metric" and camera is not None and camera.is_assumed:
             warnings.append("Sideways lengths assume a 60° field of view: no camera was given.")
