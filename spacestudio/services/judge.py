@@ -261,6 +261,8 @@ def edit_question(sample: Sample, key: str, question: str, answer: str) -> list[
     closed = pair.options or (("Yes", "No") if pair.answer in ("Yes", "No") else ())
     if closed and answer not in (*closed, CANNOT_TELL):
         raise InputError(f"The answer “{answer}”", " · ".join((*closed, CANNOT_TELL)), "Choose one of them")
+    if pair.origin == "person" and (pair.question, pair.answer) == (question, answer):
+        return []  # said already
     payload = {
         "key": key,
         "family": pair.family,

@@ -286,6 +286,19 @@ class Studio:
                 self.database.replace(PROJECT, owner, sample_id, read, short)
             return self.open(owner, sample_id)
 
+    def previous(self, owner: str, sample_id: str) -> Sample | None:
+        """The sample without its last step; None when nothing was done to it since it was made."""
+        with self._lock:
+            events = self.look(owner, sample_id).events
+            done, _ = effective(events)
+            if not done or not done[-1].group:
+                return None
+            cut = len(done)
+            while cut and done[cut - 1].group == done[-1].group:
+                cut -= 1
+            key = (owner, sample_id, _stamp(done[:cut]))
+            return self._kept.samples.get(key) or self.deriver.sample(sample_id, done[:cut])
+
     def undo(self, owner: str, sample_id: str) -> Sample:
         """Take the last group of acts back; nothing happens when there is none."""
         return self._step(owner, sample_id, "undo")

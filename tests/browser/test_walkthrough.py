@@ -64,7 +64,12 @@ def shows(page: Any, elem_id: str, text: str) -> None:
 
 
 def status_has(page: Any, text: str) -> None:
-    shows(page, "status", text)
+    """Wait until the header says something, in its line or beside the undo buttons."""
+    page.wait_for_function(
+        "text => ['status', 'saved'].some(id => (document.getElementById(id)?.innerText ?? '').includes(text))",
+        arg=text,
+        timeout=60_000,
+    )
 
 
 def open_tab(page: Any, name: str) -> None:
@@ -391,3 +396,40 @@ def test_a_picture_is_checked_against_a_graph_file(page: Any, served: tuple[str,
     verdicts = {row[0]: row[1] for row in rows(page, "checked")}
     assert verdicts["dog near plate"] == "✗ failed"
     assert verdicts["spoon right of plate"] in ("✓ verified", "? undecided")
+
+
+def test_questions_are_edited_in_the_table_and_what_changed_is_found(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    page.set_default_timeout(30_000)
+    page.goto(url, wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-coffee")
+    status_has(page, "coffee")
+    owner, sample = visitor_sample(studio, "coffee")
+    open_tab(page, "Questions")
+    wait_rows(page, "questions", "n > 4")
+    pair, flipped, _ = correctable(sample)
+    page.locator("#qa-text input, #qa-text textarea").first.fill(pair.question)
+    wait_rows(page, "questions", "n === 1")
+    cell = page.locator("#questions [data-testid=cell-0-2]")
+    cell.dblclick()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(flipped)
+    page.keyboard.press("Enter")
+    shows(page, "questions", "edited")
+    after = next(p for p in studio.open(owner, sample.id).qa if p.key == pair.key)
+    assert (after.answer, after.origin, after.mark) == (flipped, "person", "")
+    edits = [e for e in studio.open(owner, sample.id).events if e.kind == "qa.edit"]
+    assert len(edits) == 1
+
+    # what the last step changed can be looked at alone, and taken back as a whole
+    page.locator("#qa-text input, #qa-text textarea").first.fill("")
+    wait_rows(page, "questions", "n > 4")
+    choose(page, "qa-mark", "changed by the last step")
+    page.wait_for_function("() => /([1-9]\\d*) of \\d+ shown/.test(document.querySelector('#qa-count').innerText)")
+    page.wait_for_function(
+        """() => { const marks = [...document.querySelectorAll("#questions [data-testid^='cell-'][data-testid$='-5']")];
+                   return marks.length && marks.every(c => c.innerText.includes('changed')); }"""
+    )
+    page.click("#undo")
+    page.wait_for_function("() => document.querySelector('#qa-count').innerText.startsWith('0 of')")

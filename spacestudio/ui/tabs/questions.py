@@ -21,6 +21,7 @@ from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
 QUESTION = "Choose a question in the table."
+CHANGED = "changed by the last step"
 
 
 def questions_tab(frame: Frame) -> None:
@@ -31,17 +32,27 @@ def questions_tab(frame: Frame) -> None:
             [("any status", ""), *QA_STATUSES], value="", label="Status", elem_id="qa-status", min_width=120
         )
         mark = gr.Dropdown(
-            [("any", ""), "stale", "in conflict", "edited"], value="", label="Marked", elem_id="qa-mark", min_width=120
+            [("any", ""), "stale", "in conflict", "edited", (CHANGED, CHANGED)],
+            value="",
+            label="Marked",
+            elem_id="qa-mark",
+            min_width=120,
         )
         text = gr.Textbox(label="Contains", elem_id="qa-text", max_length=100, min_width=120)
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             table = make_table(
-                {"#": 6, "question": 46, "answer": 16, "family": 12, "status": 11, "marks": 9}, "Questions", "questions", 460
+                {"#": 6, "question": 46, "answer": 16, "family": 12, "status": 11, "marks": 9},
+                "Questions (double-click a question or an answer to edit it)",
+                "questions",
+                460,
+                editable=("question", "answer"),
             )
             with gr.Row():
-                accept_all = gr.Button("Accept all shown", elem_id="accept-all", min_width=120)
-                reject_all = gr.Button("Reject all shown", elem_id="reject-all", min_width=120)
+                accept_all = gr.Button("Accept all shown", elem_id="accept-all", min_width=110)
+                reject_all = gr.Button("Reject all shown", elem_id="reject-all", min_width=110)
+                flag_all = gr.Button("Flag all shown", elem_id="flag-all", min_width=110)
+                reopen_all = gr.Button("Take all shown back", elem_id="reopen-all", min_width=110)
         with gr.Column(scale=2, min_width=300):
             question = gr.Textbox(label="Question", elem_id="question", lines=2, max_length=2000)
             answer = Choice([], label="Answer", elem_id="answer", allow_custom_value=True)
@@ -49,6 +60,9 @@ def questions_tab(frame: Frame) -> None:
                 label="Correct the graph too, so that the answer is true of it", value=True, elem_id="fix-graph"
             )
             proposal = gr.Markdown(elem_id="qa-proposal", elem_classes="quiet")
+            with gr.Row():
+                previous = gr.Button("‹ Previous", elem_id="qa-previous", min_width=70)
+                following = gr.Button("Next ›", elem_id="qa-next", min_width=70)
             with gr.Row():
                 save = gr.Button("Save", variant="primary", elem_id="qa-save", min_width=70)
                 accept = gr.Button("Accept", elem_id="qa-accept", min_width=70)
@@ -70,6 +84,14 @@ def questions_tab(frame: Frame) -> None:
         return form(must_open(frame.studio, visitor, sample_id), rows[int(evt.row_value[0]) - 1])
 
     table.select(shown(pick), [frame.visitor, frame.sample, keys], parts, show_progress="hidden", api_visibility="private")
+    for button, step in ((previous, -1), (following, 1)):
+        button.click(
+            shown(_beside(frame, step)),
+            [frame.visitor, frame.sample, keys, key],
+            parts,
+            show_progress="hidden",
+            api_visibility="private",
+        )
     proposed = shown(lambda visitor, sample_id, key, answer, fix: _proposal(frame, visitor, sample_id, key, answer, fix))
     for changed in (answer.change, fix.change):
         changed(
@@ -82,18 +104,50 @@ def questions_tab(frame: Frame) -> None:
     frame.on(save.click, _save, [key, question, answer, fix])
     for button, verdict in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
         frame.on(button.click, _judge(verdict), [key])
-    for button, verdict in ((accept_all, "accepted"), (reject_all, "rejected")):
+    frame.on(table.edit, _edited, [keys, fix], event_data=True, trigger_mode="multiple")
+    bulk = ((accept_all, "accepted"), (reject_all, "rejected"), (flag_all, "flagged"), (reopen_all, "proposed"))
+    for button, verdict in bulk:
         frame.on(button.click, _judge(verdict), [keys])
 
 
-def chosen_questions(s: Sample, family: str, status: str, mark: str, text: str) -> list[QAPair]:
+def _beside(frame: Frame, step: int) -> Any:
+    """The question before or after the chosen one among those shown; where none of them is chosen, the first."""
+
+    def run(visitor: Any, sample_id: Any, rows: list[str], key: str) -> list[Any]:
+        s = must_open(frame.studio, visitor, sample_id)
+        if not rows:
+            raise InputError("No question is shown", next_step="Choose other filters")
+        at = rows.index(key) + step if key in rows else 0
+        if not 0 <= at < len(rows):
+            gr.Info("This is the first question shown." if step < 0 else "This is the last question shown.", duration=4)
+        return form(s, rows[min(max(at, 0), len(rows) - 1)])
+
+    return run
+
+
+def changed_last(look: Look) -> frozenset[str]:
+    """Keys of the questions that the last step asked anew or answered otherwise."""
+    s = look.opened()
+    before = look.studio.previous(look.visitor, s.id)
+    was = {p.key: (p.question, p.answer, p.mark) for p in before.qa} if before else {}
+    return frozenset(p.key for p in s.qa if before and was.get(p.key) != (p.question, p.answer, p.mark))
+
+
+def chosen_questions(
+    s: Sample, family: str, status: str, mark: str, text: str, changed: frozenset[str] = frozenset()
+) -> list[QAPair]:
     """The questions the filters leave."""
     return [
         p
         for p in s.qa
         if (not family or p.family == family)
         and (not status or p.status == status)
-        and (not mark or p.mark == mark or (mark == "edited" and p.origin == "person"))
+        and (
+            not mark
+            or p.mark == mark
+            or (mark == "edited" and p.origin == "person")
+            or (mark == CHANGED and p.key in changed)
+        )
         and (not text or text.lower() in f"{p.question} {p.answer}".lower())
     ]
 
@@ -104,10 +158,11 @@ def draw(look: Look, family: str, status: str, mark: str, text: str, key: str) -
     blank = ["", gr.update(choices=[], value=None), QUESTION, None, ""]
     if s is None:
         return [[], [], EMPTY, *blank]
-    pairs = chosen_questions(s, family, status, mark, text)
-    rows = [[str(k), p.question, p.answer, p.family, p.status, _marks(p)] for k, p in enumerate(pairs, 1)]
+    changed = changed_last(look)
+    pairs = chosen_questions(s, family, status, mark, text, changed)
+    rows = [[str(k), p.question, p.answer, p.family, p.status, _marks(p, changed)] for k, p in enumerate(pairs, 1)]
     accepted = sum(p.status == "accepted" for p in s.qa)
-    words = f"{len(pairs)} of {len(s.qa)} shown · {accepted} accepted"
+    words = f"{len(pairs)} of {len(s.qa)} shown · {accepted} accepted · {len(changed)} changed by the last step"
     if not s.qa:
         words = (
             "No question yet: name two objects in the Image tab. Proposed regions are not asked about until they are named."
@@ -116,8 +171,9 @@ def draw(look: Look, family: str, status: str, mark: str, text: str, key: str) -
     return [rows, [p.key for p in pairs], words, *chosen]
 
 
-def _marks(p: QAPair) -> str:
-    return " · ".join(part for part in (p.mark, "edited" if p.origin == "person" else "") if part)
+def _marks(p: QAPair, changed: frozenset[str]) -> str:
+    parts = (p.mark, "edited" if p.origin == "person" else "", "changed" if p.key in changed else "")
+    return " · ".join(part for part in parts if part)
 
 
 def form(s: Sample, key: str) -> list[Any]:
@@ -176,20 +232,38 @@ def _proposal(frame: Frame, visitor: Any, sample_id: Any, key: str, answer: Any,
     return f"Saving also corrects the graph: {told}." if fix else f"For this to be true of the graph: {told}."
 
 
+def _edited(look: Look, evt: gr.EditData, keys: list[str], fix: bool) -> Done | None:
+    """A cell of the table was typed in; the page may tell of one edit twice."""
+    row, column = evt.index
+    if not (isinstance(row, int) and 0 <= row < len(keys)):
+        return None
+    p, typed = judge.question_of(look.opened(), keys[row]), " ".join(str(evt.value).split())
+    if column == 1 and typed != p.question:
+        return _save(look, p.key, typed, p.answer, fix)
+    if column == 2 and typed != p.answer:
+        return _save(look, p.key, p.question, typed, fix)
+    return None
+
+
 def _save(look: Look, key: str, question: str, answer: str, fix: bool) -> Done:
     s = look.opened()
     if not key:
         raise InputError("No question is chosen", next_step="Click one in the table")
-    acts = judge.edit_question(s, key, question, str(answer))
     note = "Saved."
     implied = judge.implied_correction(s, key, str(answer)) if answer != judge.question_of(s, key).answer else None
+
+    def acts(x: Sample) -> list[judge.Act]:
+        own = judge.edit_question(x, key, question, str(answer))
+        if not (own and implied and fix):
+            return own
+        return own + judge.correct_relation(x, implied[0], implied[1], implied[2], implied[4], implied[3])
+
     if implied and fix:
-        subject, predicate, object_, frame, verdict = implied
-        acts += judge.correct_relation(s, subject, predicate, object_, verdict, frame)
+        subject, predicate, object_, _, verdict = implied
         holds = {"true": "is", "false": "is not"}.get(verdict, "may be")
         names = unique_names(s.graph)
         note = f"Saved, and the graph corrected: {names[subject]} {holds} {read(predicate)} {names[object_]}."
-    look.studio.act(look.visitor, s.id, lambda _: acts)
+    look.studio.act(look.visitor, s.id, acts)
     return Done(note=note)
 
 
