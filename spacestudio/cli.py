@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from spacestudio.errors import InputError, SpaceStudioError
+from spacestudio.errors import InputError, SpaceStudioError, UnknownName
 
 if TYPE_CHECKING:
     from spacestudio.services.batch import Report
@@ -28,19 +28,24 @@ Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 
 
 def main() -> None:
-    """Run the command line; an expected error is one line on standard error and exit status 1."""
+    """Run the command line; an expected error is one line on standard error and exit status 1, 2 for an unknown name.
+
+    With --json it is {"error": …} on standard output too.
+    """
     try:
         app()
     except SpaceStudioError as error:
-        fail(str(error))
+        if "--json" in sys.argv[1:]:
+            print(json.dumps({"error": str(error)}, ensure_ascii=False))
+        fail(str(error), 2 if isinstance(error, UnknownName) else 1)
     except BrokenPipeError:
         sys.exit(1)
 
 
-def fail(line: str) -> NoReturn:
-    """One line on standard error, exit status 1."""
+def fail(line: str, status: int = 1) -> NoReturn:
+    """One line on standard error, and the exit status."""
     print(line, file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def tell(line: str) -> None:
@@ -145,7 +150,10 @@ def check_graph(
     implied: Annotated[bool, typer.Option("--implied", help="What follows and need not be stored.")] = False,
     reduced: Annotated[Path | None, typer.Option(help="SKG file to write, each possible graph in its minimal form.")] = None,
 ) -> None:
-    """Can each graph's relations hold together? Exit status 1 when one can't."""
+    """Can each graph's relations hold together? Exit status 1 when one can't.
+
+    With --json a graph says under left_out how many of its triples could not be used, if any.
+    """
     from spacestudio.services import graphs
 
     read, warnings = graphs.graphs_in(file)
@@ -158,6 +166,9 @@ def check_graph(
         lines += [f"graph {result.index}: {result.words}"] if not result.problem else []
         if result.problem:
             row["problem"] = result.problem
+        if graph.left_out:
+            row["left_out"] = graph.left_out
+            lines.append(f"  triples that could not be used: {graph.left_out}")
         if explain:
             found = graphs.all_clashes(graph)
             row["clashes"] = [{"conflict": c.conflict, "words": c.words, "repairs": c.repairs} for c in found]
@@ -169,8 +180,12 @@ def check_graph(
                 row[name] = [{"triple": d.triple, "from": d.because} for d in derived]
                 lines += [f"  {name}: {d.words}" for d in derived]
         rows.append(row)
-    kept = graphs.write_reduced(file, read, reduced) if reduced is not None else []
-    answer({"graphs": rows}, as_json, lines)
+    kept, value, unwritten = [], {"graphs": rows}, ""
+    try:
+        kept = graphs.write_reduced(file, read, reduced) if reduced is not None else []
+    except InputError as error:
+        unwritten = str(error)
+    answer(value | ({"error": unwritten} if unwritten else {}), as_json, lines)
     for graph in read:
         if graph.graph is None:
             tell(f"graph {graph.index}: {graph.problem}")
@@ -179,6 +194,8 @@ def check_graph(
                 tell(f"graph {graph.index}: warning {doubt}")
     for line in kept:
         tell(line)
+    if unwritten:
+        fail(unwritten)
     if not all(row["consistent"] for row in rows):
         sys.exit(1)
 
@@ -230,6 +247,9 @@ def verify(
         options = Options(depth, depth_kind, depth_scale, camera, "", objects, wanted, masks)
         found = verify_pictures(images or [], graphs or [], options, tell)
     answer(found.to_json(), as_json, [line for item in found.verified for line in item.lines()])
+    for checked in found.verified:
+        for warning in checked.warnings:
+            tell(f"{checked.item}: warning {warning}")
     for item, error in found.failed:
         tell(f"{item}: {error}")
     if not found.holds:
@@ -244,17 +264,28 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Sample folders to training files."""
-    from spacestudio.formats.folder import read_samples
+    from spacestudio.formats import FORMATS
+    from spacestudio.formats.folder import damaged_logs, read_samples
     from spacestudio.services.publish import publish
 
+    FORMATS[format_name]
     read, problems = read_samples(samples)
     if not read and not problems:
         raise InputError(
             f"No sample folder in {samples}", "folders with a sample.json, as analyze and synthesize write them"
         )
     written = publish(read, format_name, out) if read else []
-    value = {"format": format_name, "samples": len(read), "files": [str(path) for path in written], "failed": problems}
-    answer(value, as_json, [f"{len(read)} samples -> {out}"])
+    warnings = [f"{sample_id}: {line}" for sample_id, lines in damaged_logs(samples).items() for line in lines]
+    value = {
+        "format": format_name,
+        "samples": len(read),
+        "files": [str(path) for path in written],
+        "warnings": warnings,
+        "failed": [{"item": str(samples), "error": problem} for problem in problems],
+    }
+    answer(value, as_json, [f"{len(read)} samples -> {out}"] if read else [])
+    for warning in warnings:
+        tell(f"warning {warning}")
     for problem in problems:
         tell(problem)
     if problems:
@@ -323,18 +354,29 @@ def serve(
     samples: Annotated[Path | None, typer.Option(help="Folder of sample folders that each visitor starts with.")] = None,
 ) -> None:
     """Start the studio."""
+    import errno
     import os
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from spacestudio.formats.door import reason
+    from spacestudio.formats.folder import damaged_logs
     from spacestudio.services.studio import open_studio
     from spacestudio.ui.build import build, launch_options
 
-    studio = open_studio()
-    if samples is not None:
-        for problem in studio.offer(samples):
-            tell(problem)
-    blocks = build(studio)
     try:
+        studio = open_studio()
+        if samples is not None:
+            for problem in studio.offer(samples):
+                tell(problem)
+            for sample_id, lines in damaged_logs(samples).items():
+                for line in lines:
+                    tell(f"{sample_id}: warning {line}")
+        blocks = build(studio)
         blocks.launch(**launch_options(studio, server_name=host, server_port=port))
     except OSError as error:
-        fail(f"The studio can't listen on {host}, port {port or 'from 7860'} ({error}).")
+        place, busy = f"{host}, port {port or 'from 7860'}", error.errno is None and "port" in str(error)
+        if busy or (error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES) and not error.filename):
+            cause = "no such port is free" if busy else reason(error)
+            fail(f"The studio can't listen on {place} ({cause}). Choose another one with --port, or another --host.")
+        what = f"“{error.filename}” can't be used" if error.filename else "The studio can't start"
+        fail(f"{what} ({reason(error)}).")

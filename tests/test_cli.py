@@ -104,15 +104,18 @@ def test_one_bad_picture_does_not_take_the_others(bike: tuple[Path, Path], tmp_p
 @pytest.mark.parametrize(
     ("args", "status"),
     [
-        (("analyze", "x.png", "--depth", "nonsense", "--out", "o"), 1),
-        (("analyze", "x.png", "--objects", "nonsense", "--out", "o"), 1),
-        (("analyze", "x.png", "--masks", "nonsense", "--out", "o"), 1),
+        (("analyze", "x.png", "--depth", "nonsense", "--out", "o"), 2),
+        (("analyze", "x.png", "--objects", "nonsense", "--out", "o"), 2),
+        (("analyze", "x.png", "--objects", "no-such.json", "--out", "o"), 1),
+        (("analyze", "x.png", "--depth", "no-such.npy", "--out", "o"), 1),
+        (("analyze", "x.png", "--masks", "nonsense", "--out", "o"), 2),
         (("analyze", "x.png", "--depth-kind", "nonsense", "--out", "o"), 2),
         (("analyze", "x.png"), 2),
         (("synthesize", "--out", "o"), 2),
-        (("synthesize", "--scenes", "1", "--language", "nonsense", "--out", "o"), 1),
+        (("synthesize", "--scenes", "1", "--language", "nonsense", "--out", "o"), 2),
         (("check-graph", "no-such-file.json"), 1),
         (("export", "--samples", "no-such-folder", "--format", "llava", "--out", "o"), 1),
+        (("export", "--samples", ".", "--format", "nonsense", "--out", "o"), 2),
         (("no-such-command",), 2),
         (("synthesize", "--scenes", "1", "--seed", "-1", "--out", "o"), 2),
         (("analyze", "x.png", "--depth-scale", "0", "--out", "o"), 2),
@@ -307,3 +310,57 @@ def test_coco_boxes_become_objects(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((Path(loaded(done)["samples"][0]["folder"]) / "sample.json").read_text())
     assert "person" in {o["label"] for o in record["objects"]}
+
+
+def test_given_twice_an_empty_folder_and_labels_that_nobody_reads(bike: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    args = ("--depth", "none", "--objects", "none", "--labels", "car", "--out", tmp_path / "o", "--json")
+    done = run("analyze", bike[0], bike[0], tmp_path / "empty", *args)
+    assert done.returncode == 1
+    value = loaded(done)
+    assert len(value["samples"]) == 1
+    ((failed),) = value["failed"]
+    assert failed["item"] == str(tmp_path / "empty")
+    assert "holds no picture" in failed["error"]
+    assert done.stderr.count("given more than once") == 1
+    assert done.stderr.count("--labels car is not used") == 1
+
+
+def test_one_depth_file_is_for_one_picture(bike: tuple[Path, Path], tmp_path: Path) -> None:
+    Image.open(bike[0]).save(tmp_path / "other.png")
+    done = run("analyze", bike[0], tmp_path / "other.png", "--depth", bike[1], "--out", tmp_path / "o", "--json")
+    assert done.returncode == 1
+    assert "for 2 pictures" in loaded(done)["error"]
+    assert loaded(done)["error"] == done.stderr.strip()
+    assert not (tmp_path / "o").exists()
+
+
+def test_what_check_graph_left_out_and_a_verdict_that_outlives_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "skg.json"
+    path.write_text(json.dumps([{"chosen_objects": ["cup", "plate"], "objects_kg": [["cup", "left of", "plate"]]}]))
+    done = run("check-graph", path, "--json", "--reduced", "/proc/x/y.json")
+    assert done.returncode == 1
+    value = loaded(done)
+    assert (value["graphs"][0]["consistent"], value["graphs"][0]["left_out"]) == (True, 1)
+    assert "can't be written" in value["error"]
+    assert "ids 0–1 are accepted" in done.stderr
+    path.write_text('[{"chosen_objects": ["a"], "objects_kg": [[NaN, "on", 0]]}]')
+    assert "NaN is no number" in run("check-graph", path).stderr
+
+
+def test_a_log_that_is_not_whole_is_told_by_export_and_verify(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    assert run("synthesize", "--scenes", "1", "--out", samples).returncode == 0
+    (folder,) = samples.iterdir()
+    (folder / "events.jsonl").unlink()
+    done = run("export", "--samples", samples, "--format", "llava", "--out", tmp_path / "o", "--json")
+    assert done.returncode == 0
+    (warning,) = loaded(done)["warnings"]
+    assert "events.jsonl is missing" in warning
+    assert done.stderr.count("events.jsonl") == 1
+    done = run("verify", "--samples", samples, "--json")
+    assert "events.jsonl is missing" in loaded(done)["verified"][0]["warnings"][0]
+    assert done.stderr.count("events.jsonl") == 1
+    (folder / "sample.json").write_text("{}")
+    done = run("export", "--samples", samples, "--format", "llava", "--out", tmp_path / "o", "--json")
+    assert set(loaded(done)["failed"][0]) == {"item", "error"}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spacestudio.domain.camera import Camera
 from spacestudio.errors import CameraError
-from spacestudio.formats.door import read_bytes, reason
+from spacestudio.formats.door import counted, read_bytes, reason
 
 ACCEPTED = "“fx,fy,cx,cy”, a 3×3 text matrix, Open3D's JSON, JSON with fx, fy, cx, cy, or JSON with cam_in per file"
 ACCEPTED_POSES = "a .log trajectory, lines of tx ty tz qx qy qz qw, or 4×4 text matrices"
@@ -113,6 +113,8 @@ def _text(source: Path | str) -> tuple[str, str]:
     text, called = str(source), "This camera"
     if isinstance(source, Path) or ("\n" not in source and "{" not in source and len(_numbers(source)) not in (4, 9)):
         path = Path(source)
+        if isinstance(source, str) and "," in source and (given := len(_numbers(source))) and not path.exists():
+            raise CameraError(f"{counted(given, 'number')} given as camera, four needed (fx,fy,cx,cy)", ACCEPTED)
         called = f"“{path.name}”"
         raw = read_bytes(path, LIMIT, CameraError, ACCEPTED)
         try:

@@ -227,6 +227,11 @@ def left_out(coco: CocoFile, file_name: str, found: Iterable[str]) -> tuple[str,
     return tuple(dict.fromkeys([*(stated - Counter(found)), *coco.broken.get(key, ())]))
 
 
+def lists(coco: CocoFile, file_name: str) -> bool:
+    """Whether the file speaks of that picture at all; named as for `objects_for`."""
+    return _image_id(coco, file_name) is not None
+
+
 def _told(counts: Counter[str]) -> list[str]:
     texts = {
         "crowd": ("crowd region", "left out"),

@@ -39,8 +39,14 @@ def read_bytes(source: Path | bytes, limit: int, error: type[InputError], accept
     return source
 
 
-def read_json(path: Path, error: type[InputError], accepted: str) -> Any:
+def read_json(path: Path, error: type[InputError], accepted: str, finite: bool = False) -> Any:
     """The value of a UTF-8 JSON file, or the list of values of a JSON Lines file.
+
+    Args:
+        path: the file.
+        error: what to raise.
+        accepted: what it says is accepted.
+        finite: refuse NaN and Infinity, which are no JSON; else they are values that a schema may refuse.
 
     Raises:
         InputError: `error`, when it can't be read.
@@ -50,15 +56,20 @@ def read_json(path: Path, error: type[InputError], accepted: str) -> Any:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise error(f"“{path.name}” is no UTF-8 text", accepted) from None
+    constants = _refuse if finite else None
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=constants)
     except (ValueError, RecursionError) as problem:
         if path.suffix == ".jsonl" or ("\n" in text.strip() and text.lstrip().startswith("{")):
             try:
-                return [json.loads(line) for line in text.splitlines() if line.strip()]
+                return [json.loads(line, parse_constant=constants) for line in text.splitlines() if line.strip()]
             except (ValueError, RecursionError):
                 pass
         raise error(f"“{path.name}” is no valid JSON ({reason(problem)})", accepted, "Export it again") from None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number JSON knows")
 
 
 def reason(problem: BaseException) -> str:
@@ -66,11 +77,25 @@ def reason(problem: BaseException) -> str:
     if isinstance(problem, ValidationError):
         first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        return f"{place}: {first['msg']}" if place else str(first["msg"])
+        said = _PLAIN.get(first["type"]) or str(first["msg"])
+        return f"{place}: {said}" if place else said
+    if isinstance(problem, RecursionError):
+        return "it is nested too deeply"
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
     text = " ".join(str(problem).split()).rstrip(".")
     return (text[:160] if text else type(problem).__name__) or type(problem).__name__
+
+
+_PLAIN = {
+    "model_type": "an object {…} is needed here",
+    "model_attributes_type": "an object {…} is needed here",
+    "dict_type": "an object {…} is needed here",
+    "list_type": "a list […] is needed here",
+    "tuple_type": "a list […] is needed here",
+    "missing": "it is missing",
+}
+"""Kinds of validation errors whose own words speak of Python."""
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -440,6 +441,18 @@ def read_samples(path: Path) -> tuple[list[Sample], list[str]]:
     return list(samples.values()), problems
 
 
+def damaged_logs(path: Path) -> dict[str, tuple[str, ...]]:
+    """Sample id -> what is wrong with its log, for those of `read_samples` whose log is not whole."""
+    out: dict[str, tuple[str, ...]] = {}
+    with suppress(FormatError):
+        for folder in sample_folders(path):
+            with suppress(InputError, ValueError, OSError):
+                row = _Sample.model_validate(read_json(folder / "sample.json", FormatError, ACCEPTED))
+                if problem := _known_log(folder, row.events)[1]:
+                    out.setdefault(row.id, (problem,))
+    return out
+
+
 def read_events(raw: bytes) -> tuple[Event, ...]:
     """The events of a log up to its last whole one: a log cut off at any byte, or damaged, is read as far as it goes."""
     return _log(raw)[0]
@@ -468,7 +481,12 @@ def _known_log(folder: Path, expected: int | None) -> tuple[tuple[Event, ...], s
     path = folder / "events.jsonl"
     read, problem = _log(path.read_bytes()) if path.exists() else ((), "is missing" if expected else "")
     events = usable(read)
-    if len(events) < len(read):
+    if (place := _misplaced(events)) is not None:
+        found = f"begins with “{events[0].kind[:40]}”, not with “created”"
+        if events[place].seq != place + 1:
+            found = f"has the event number {events[place].seq} in place {place + 1}"
+        events, problem = events[:place], found
+    elif len(events) < len(read):
         kind = read[len(events)].kind
         known = kind in KINDS
         problem = f"has {'a broken' if known else 'an unknown'} event in place {len(events) + 1} (“{kind[:40]}”)"
@@ -476,8 +494,17 @@ def _known_log(folder: Path, expected: int | None) -> tuple[tuple[Event, ...], s
         problem = "was cut off"
     if not problem or (problem == "was cut off" and len(events) == expected):
         return events, ""
+    if expected and len(events) >= expected:
+        return events, f"events.jsonl {problem}: its {counted(len(events), 'event')} are there; what follows is not read."
     count = f"{len(events)} of {expected} events are" if expected else f"{counted(len(events), 'event')} before that are"
     return events, f"events.jsonl {problem}: {count} there; the rest is lost from the history, not from the sample."
+
+
+def _misplaced(events: tuple[Event, ...]) -> int | None:
+    """The first place whose event belongs elsewhere: they are numbered from 1, and the first is `created`."""
+    if events and events[0].kind != "created":
+        return 0
+    return next((place for place, event in enumerate(events) if event.seq != place + 1), None)
 
 
 def _rewrite(path: Path, write: Callable[[Path], Path]) -> None:
@@ -520,7 +547,17 @@ def compact_log(folder: Path) -> tuple[int, int]:
 
 
 def _read(folder: Path) -> Sample:
-    row = _Sample.model_validate(read_json(folder / "sample.json", FormatError, ACCEPTED))
+    data = read_json(folder / "sample.json", FormatError, ACCEPTED)
+    if not isinstance(data, dict):
+        raise ValueError("sample.json holds no object {…}")
+    version = data.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise FormatError(
+            f"it was written by a newer version of the studio (schema_version {version})",
+            f"schema_version up to {SCHEMA_VERSION}",
+            "Update the studio",
+        )
+    row = _Sample.model_validate(data)
     image = read_picture(folder / "image.png").rgb
     size = row.image.width, row.image.height
     if image.shape[:2] != size[::-1]:

@@ -28,9 +28,10 @@ def write_image(sample: Sample, folder: Path) -> Path:
 
 
 def chosen(sample: Sample) -> list[QAPair]:
-    """The accepted questions, or the proposed ones when none is accepted; never one marked stale or in conflict."""
+    """The accepted questions, or the proposed ones when none was accepted; never one marked stale or in conflict."""
     fit = [q for q in sample.qa if not q.mark]
-    return [q for q in fit if q.status == "accepted"] or [q for q in fit if q.status == "proposed"]
+    judged = any(q.status == "accepted" for q in sample.qa)
+    return [q for q in fit if q.status == ("accepted" if judged else "proposed")]
 
 
 def turn(q: QAPair) -> tuple[str, str]:

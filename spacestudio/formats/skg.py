@@ -21,6 +21,8 @@ from spacestudio.relations.words import parse_phrase, to_phrase
 
 ACCEPTED = "a list of {scene, chosen_objects, attributes, negative_objects, objects_kg: [[0, “on the left of, near”, 1]]}"
 FILE = "skg.json"
+LEFT_OUT = "was left out"
+"""How a note on a triple that can't be used ends."""
 
 
 class SkgFile(NamedTuple):
@@ -31,12 +33,14 @@ class SkgFile(NamedTuple):
         warnings: what was left out or merged, naming the row.
         errors: one line for each row that can't be read.
         ids: for each row, the ids its objects have in the file, in the graph's order of objects.
+        left_out: for each row, how many of its triples could not be used.
     """
 
     graphs: list[SpatialGraph | None]
     warnings: tuple[str, ...]
     errors: tuple[str, ...]
     ids: list[list[int]]
+    left_out: list[int]
 
 
 def read_skg(source: Path | Any) -> SkgFile:
@@ -48,12 +52,12 @@ def read_skg(source: Path | Any) -> SkgFile:
     Raises:
         GraphError: no such file, no JSON, or no row at all.
     """
-    data = read_json(source, GraphError, ACCEPTED) if isinstance(source, Path) else source
+    data = read_json(source, GraphError, ACCEPTED, finite=True) if isinstance(source, Path) else source
     if isinstance(data, dict):
         data = [data]
     if not isinstance(data, list) or not data:
         raise GraphError(f"This scene graph file holds {type(data).__name__ if data else 'nothing'}", ACCEPTED)
-    out = SkgFile([], (), (), [])
+    out = SkgFile([], (), (), [], [])
     warnings: list[str] = []
     errors: list[str] = []
     for place, row in enumerate(data):
@@ -65,8 +69,9 @@ def read_skg(source: Path | Any) -> SkgFile:
             graph, ids = None, []
         out.graphs.append(graph)
         out.ids.append(ids)
+        out.left_out.append(sum(note.endswith(LEFT_OUT) for note in notes))
         warnings += [f"Graph {place}: {note}." for note in notes]
-    return SkgFile(out.graphs, tuple(warnings), tuple(errors), out.ids)
+    return SkgFile(out.graphs, tuple(warnings), tuple(errors), out.ids, out.left_out)
 
 
 def _graph(row: Any, notes: list[str]) -> tuple[SpatialGraph, list[int]]:
@@ -119,20 +124,21 @@ def _relations(triples: list[Any], ids: list[str], notes: list[str]) -> list[Rel
     found: dict[tuple[str, str, str], Relation] = {}
     for triple in triples:
         if not isinstance(triple, list | tuple) or len(triple) != 3 or not isinstance(triple[1], str):
-            notes.append(f"{_short(triple)} is no triple [id, “relation”, id] and was left out")
+            notes.append(f"{_short(triple)} is no triple [id, “relation”, id] and {LEFT_OUT}")
             continue
         ends = _id(triple[0]), _id(triple[2])
         unknown = [t for t, end in zip(triple[::2], ends, strict=True) if end is None or not 0 <= end < len(ids)]
         if unknown:
-            notes.append(f"{_short(triple)} names {_short(unknown[0])}, which is no object, and was left out")
+            named = f"{_short(triple)} names {_short(unknown[0])}, which is no object ({_ids(len(ids))})"
+            notes.append(f"{named}, and {LEFT_OUT}")
             continue
         subject, object_ = ids[ends[0] or 0], ids[ends[1] or 0]
         if subject == object_:
-            notes.append(f"{_short(triple)} relates an object to itself and was left out")
+            notes.append(f"{_short(triple)} relates an object to itself and {LEFT_OUT}")
             continue
         parts = [part.strip() for part in triple[1].split(",") if part.strip()]
         if not parts:
-            notes.append(f"{_short(triple)} states no relation and was left out")
+            notes.append(f"{_short(triple)} states no relation and {LEFT_OUT}")
         for part, predicate in [(said, known) for said in parts for known in parse_phrase(said)]:
             family = family_name(predicate)
             said = {"triple": list(triple), "phrase": triple[1], "part": part}
@@ -153,6 +159,10 @@ def _id(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return int(value) if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value) else None
+
+
+def _ids(count: int) -> str:
+    return f"ids 0–{count - 1} are accepted" if count > 1 else "only the id 0 is accepted" if count else "there is none"
 
 
 def _short(value: Any) -> str:

@@ -35,8 +35,8 @@ class AbsentRepair:
         """The graph after it."""
         if self.kind == "remove":
             return graph.but(objects=[o for o in graph.objects if o.id not in self.clash.objects])
-        own = set(_forms(self.clash.name))
-        return graph.but(negative_objects=tuple(n for n in graph.negative_objects if not own & set(_forms(n))))
+        own = set(forms(self.clash.name))
+        return graph.but(negative_objects=tuple(n for n in graph.negative_objects if not own & set(forms(n))))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class AbsentClash:
 
     @property
     def _several(self) -> str:
-        return f"{len(self.objects)} {_plural(_forms(self.name)[-1])}"
+        return f"{len(self.objects)} {_plural(forms(self.name)[-1])}"
 
 
 def absent_clashes(graph: SpatialGraph) -> tuple[AbsentClash, ...]:
@@ -84,12 +84,12 @@ def absent_clashes(graph: SpatialGraph) -> tuple[AbsentClash, ...]:
     """
     seen: dict[str, str] = {}
     for name in graph.negative_objects:
-        forms = _forms(name)
-        if forms and not any(form in seen for form in forms):
-            seen |= dict.fromkeys(forms, name)
+        said = forms(name)
+        if said and not any(form in seen for form in said):
+            seen |= dict.fromkeys(said, name)
     out = []
     for name in dict.fromkeys(seen.values()):
-        objects = tuple(o.id for o in graph.objects if _is(o, _forms(name)))
+        objects = tuple(o.id for o in graph.objects if _is(o, forms(name)))
         if objects:
             out.append(AbsentClash(objects, name))
     return tuple(out)
@@ -97,22 +97,30 @@ def absent_clashes(graph: SpatialGraph) -> tuple[AbsentClash, ...]:
 
 def _is(o: SceneObject, thing: tuple[str, ...]) -> bool:
     """Whether the object is such a thing: it bears the label, and all the attributes that are named."""
-    if set(_forms(o.name)) & set(thing):
+    if set(forms(o.name)) & set(thing):
         return True
-    attributes = {a.lower() for a in o.attributes}
+    attributes = {word for a in o.attributes for word in _plain(a).split()}
     for form in thing:
-        for label in _forms(o.label):
+        for label in forms(o.label):
             named = form.removesuffix(label)
             if named != form and (not named or named.endswith(" ")) and attributes.issuperset(named.split()):
                 return True
     return False
 
 
-def _forms(name: str) -> tuple[str, ...]:
-    """The name in lower case without article, and what it may be the plural of: ("dogs", "dog"); the likeliest last."""
-    plain = re.sub(r"^(an?|the|some|any|no)\s+(?=\S)", "", " ".join(name.lower().split()).strip(" .,;"))
+def forms(name: str) -> tuple[str, ...]:
+    """The name in lower case without article, and what it may be the plural of: ("dogs", "dog"); the likeliest last.
+
+    Two names mean one thing when they share a form. A hyphen is a space: "a sports-ball" and "Sports balls" share one.
+    """
+    plain = re.sub(r"^(an?|the|some|any|no)\s+(?=\S)", "", _plain(name))
     head, _, last = plain.rpartition(" ")
     return tuple(f"{head} {form}".strip() for form in dict.fromkeys((last, *_singulars(last))) if form)
+
+
+def _plain(text: str) -> str:
+    """One line in lower case; between letters a hyphen or underscore is a space."""
+    return " ".join(re.sub(r"(?<=[^\W_])[-_]+(?=[^\W_])", " ", text.lower()).split()).strip(" .,;")
 
 
 def _singulars(word: str) -> Iterator[str]:

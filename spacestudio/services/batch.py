@@ -15,11 +15,11 @@ from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
-from spacestudio.errors import InputError, LayoutError, SpaceStudioError
+from spacestudio.errors import InputError, LayoutError, SpaceStudioError, UnknownName
 from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated_depth_scale
-from spacestudio.formats.coco import CocoFile, read_coco
+from spacestudio.formats.coco import CocoFile, lists, read_coco
 from spacestudio.formats.door import reason
-from spacestudio.formats.folder import read_samples, write_sample
+from spacestudio.formats.folder import damaged_logs, read_samples, write_sample
 from spacestudio.formats.pictures import read_picture
 from spacestudio.relations.words import statement
 from spacestudio.services.arrange import unique_names
@@ -29,7 +29,7 @@ from spacestudio.services.derive import Deriver
 from spacestudio.services.imagine import imagine_scene, synthesize
 from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_file, ready_from
 from spacestudio.services.studio import now
-from spacestudio.services.verify import Verified, verify_picture, verify_sample
+from spacestudio.services.verify import Verified, left_open, not_looked_for, verify_picture, verify_sample
 from spacestudio.store.blobs import MemoryBlobs
 
 log = logging.getLogger(__name__)
@@ -95,27 +95,52 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
     Raises:
         InputError: an option that concerns all pictures can't be used.
     """
-    makers = _makers(items, options)
+    pictures, empty = _pictures(items, options.depth)
+    once: dict[Path, Path] = {}
+    for path in pictures:
+        if path.resolve() in once:
+            tell(f"{path}: warning given more than once, it is analysed once")
+        once.setdefault(path.resolve(), path)
+    makers = _makers(list(once.values()), options, tell)
     _check_folder(out)
-    report = Report()
-    for number, (path, make) in enumerate(makers, 1):
+    report = Report(failed=empty)
+    for number, (path, make, _) in enumerate(makers, 1):
         tell(f"{number}/{len(makers)} {path.name}")
         _run(report, str(path), make, out)
     return report
 
 
-def _makers(items: Sequence[str], options: Options) -> list[tuple[Path, Callable[[], Sample]]]:
-    """Each picture, and what analyses it.
+def _pictures(items: Sequence[str], depth: str) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Every picture in order, and one line for each folder that holds none.
+
+    Raises:
+        InputError: there is no picture at all.
+    """
+    found = {item: list(pictures_in([item], depth)) for item in items}
+    if not any(found.values()):
+        raise InputError(f"No picture in {', '.join(items)}", ", ".join(sorted(PICTURES)))
+    kinds = ", ".join(sorted(PICTURES))
+    empty = [(item, str(InputError("This folder holds no picture", kinds))) for item, paths in found.items() if not paths]
+    return [path for item in items for path in found[item]], empty
+
+
+def _makers(pictures: Sequence[Path], options: Options, tell: Progress) -> list[tuple[Path, Callable[[], Sample], str]]:
+    """Each picture, what analyses it, and why an object that is not found may be there all the same ("" for no reason).
 
     Raises:
         InputError: an option that concerns all pictures can't be used.
+        UnknownName: an engine that is none.
     """
     SEGMENT[options.masks]
-    pictures = list(pictures_in(items, options.depth))
-    if not pictures:
-        raise InputError(f"No picture in {', '.join(items)}", ", ".join(sorted(PICTURES)))
     coco = _coco(options.objects)
     depth_files = _depth_files(options.depth)
+    if depth_files and Path(options.depth).is_file() and len({path.resolve() for path in pictures}) > 1:
+        raise InputError(
+            f"The depth file {options.depth} was given for {len(pictures)} pictures, and a depth file belongs to one",
+            "one picture, or a folder of depth files matched by name",
+        )
+    if options.labels and (coco is not None or DETECT[options.objects].built_in):
+        tell(f"warning --labels {','.join(options.labels)} is not used: {options.objects} does not look for labels")
     poses = _poses(options.poses, len(pictures))
     if options.camera:
         check_camera(options.camera)
@@ -136,7 +161,16 @@ def _makers(items: Sequence[str], options: Options) -> list[tuple[Path, Callable
             events.append(Event(len(events) + 1, "run", run))
         return Deriver(blobs).sample(sample_id, _stamped(events))
 
-    return [(path, partial(one, path, number)) for number, path in enumerate(pictures)]
+    return [(path, partial(one, path, number), _unsure(coco, path)) for number, path in enumerate(pictures)]
+
+
+def _unsure(coco: CocoFile | None, picture: Path) -> str:
+    """Why an object may be in the picture that a COCO file does not have; "" when the file would say so."""
+    if coco is None:
+        return ""
+    if not coco.categories:
+        return f"and “{coco.name}” does not name its categories"
+    return "" if lists(coco, picture.name) else f"and “{coco.name}” does not list this picture"
 
 
 def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> None:
@@ -180,8 +214,14 @@ def _coco(objects: str) -> CocoFile | None:
         return None
     path = Path(objects)
     if path.suffix.lower() != ".json":
-        raise InputError(f"No object engine or COCO file is called “{objects}”", f"{', '.join(DETECT)}, or a .json file")
+        raise _no_such(f"No object engine or COCO file is called “{objects}”", f"{', '.join(DETECT)}, or a .json file", path)
     return read_coco(path)
+
+
+def _no_such(received: str, accepted: str, path: Path) -> SpaceStudioError:
+    """A bare word names no engine; what has a folder or an ending, or exists, was meant as a path."""
+    meant = path.suffix or len(path.parts) != 1 or path.exists()
+    return (InputError if meant else UnknownName)(received, accepted)
 
 
 def _depth_files(depth: str) -> list[Path] | None:
@@ -193,9 +233,8 @@ def _depth_files(depth: str) -> list[Path] | None:
         return sorted(p for p in path.iterdir() if p.suffix.lower() in DEPTH_FILES)
     if path.is_file():
         return [path]
-    raise InputError(
-        f"No depth engine, file or folder is called “{depth}”", f"{', '.join(DEPTH)}, a depth file, or a folder of them"
-    )
+    known = f"{', '.join(DEPTH)}, a depth file, or a folder of them"
+    raise _no_such(f"No depth engine, file or folder is called “{depth}”", known, path)
 
 
 def _check_folder(out: Path) -> None:
@@ -362,23 +401,25 @@ def verify_pictures(items: Sequence[str], graphs: Graphs, options: Options, tell
     Raises:
         InputError: an option that concerns all pictures can't be used, or there is another number of graphs.
     """
-    makers = _makers(items, options)
+    pictures, empty = _pictures(items, options.depth)
+    makers = _makers(pictures, options, tell)
     _check_count(graphs, len(makers), "pictures")
-    report = Verdicts()
-    for number, (path, make) in enumerate(makers):
+    report = Verdicts(failed=empty)
+    for number, (path, make, unsure) in enumerate(makers):
         tell(f"{number + 1}/{len(makers)} {path.name}")
         k = number if len(graphs) > 1 else 0
         _, graph, problem = graphs[k]
 
-        def one(path: Path, make: Callable[[], Sample], k: int, graph: SpatialGraph) -> None:
+        def one(path: Path, make: Callable[[], Sample], unsure: str, k: int, graph: SpatialGraph) -> None:
             sample = make()
-            found = verify_picture(graph, sample.graph, sample.variants, by_id=False)
-            report.verified.append(Verified(str(path), k, found))
+            unsure = unsure or not_looked_for(sample)
+            found = verify_picture(graph, sample.graph, sample.variants, by_id=False, unsure=unsure)
+            report.verified.append(Verified(str(path), k, found, warnings=(*sample.warnings, *left_open(found))))
 
         if graph is None:
             report.failed.append((str(path), problem))
         else:
-            _attempt(report.failed, str(path), partial(one, path, make, k, graph))
+            _attempt(report.failed, str(path), partial(one, path, make, unsure, k, graph))
     return report
 
 
@@ -394,6 +435,7 @@ def verify_samples(folder: Path, graphs: Graphs | None = None, tell: Progress = 
     if graphs is not None:
         _check_count(graphs, len(samples), "samples")
     report = Verdicts(failed=[(str(folder), problem) for problem in problems])
+    logs = damaged_logs(folder)
     for number, sample in enumerate(samples):
         tell(f"{number + 1}/{len(samples)} {sample.id}")
         k, graph, problem = None, None, ""
@@ -402,7 +444,7 @@ def verify_samples(folder: Path, graphs: Graphs | None = None, tell: Progress = 
             _, graph, problem = graphs[k]
 
         def one(sample: Sample, k: int | None, graph: SpatialGraph | None) -> None:
-            report.verified.append(verify_sample(_measured(sample), sample.id, graph, k))
+            report.verified.append(verify_sample(_measured(sample), sample.id, graph, k, logs.get(sample.id, ())))
 
         if problem:
             report.failed.append((sample.id, problem))

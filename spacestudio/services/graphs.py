@@ -33,11 +33,16 @@ Triple = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """One row of a graph file: its place, and its graph (None with the `problem` why not)."""
+    """One row of a graph file: its place, and its graph (None with the `problem` why not).
+
+    Attributes:
+        left_out: how many of its triples could not be used.
+    """
 
     index: int
     graph: SpatialGraph | None
     problem: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,7 @@ def graphs_in(file: Path) -> tuple[list[Read], list[str]]:
     found = read_skg(file)
     problems = iter(found.errors)
     rows = [
-        Read(k, graph, "" if graph is not None else next(problems, "It can't be read."))
+        Read(k, graph, "" if graph is not None else next(problems).removeprefix(f"Graph {k} "), found.left_out[k])
         for k, graph in enumerate(found.graphs)
     ]
     return rows, list(found.warnings)

@@ -15,6 +15,7 @@ from spacestudio.domain.objects import SceneObject
 from spacestudio.layouts.extract import Judges, frame_of
 from spacestudio.qa.known import truth
 from spacestudio.qa.words import attributes_of, clean, excluded, label_of
+from spacestudio.reasoning.absent import absent_clashes, forms
 from spacestudio.relations.relate import VIEWS, family_of, turn_predicate, verdict_of
 from spacestudio.services.assign import Tie, assign
 
@@ -31,10 +32,14 @@ class Shown:
         graph: the picture's own graph.
         variants: its measurements, under the stated assumption first.
         where: "picture" or "layout".
+        unsure: why an object that is not found may be there all the same; unnamed objects of a picture are such a reason.
     """
 
-    def __init__(self, graph: SpatialGraph, variants: tuple[Measurements, ...], where: str = "picture") -> None:
+    def __init__(
+        self, graph: SpatialGraph, variants: tuple[Measurements, ...], where: str = "picture", unsure: str = ""
+    ) -> None:
         self.graph, self.where = graph, where
+        self.unsure = unsure or (_unnamed(graph) if where == "picture" else "")
         self.places = {o.id: i for i, o in enumerate(graph.objects)}
         self._measured = np.asarray(np.isfinite(variants[0].z).any(axis=1), bool)
         self._judges = Judges(variants[0], self.places, variants[1:])
@@ -93,10 +98,9 @@ class Shown:
 
     def unwanted(self, asked: SpatialGraph) -> dict[str, tuple[str, ...]]:
         """Name that must not appear -> ids of the objects here that bear it; names that don't appear are left out."""
-        found = {
-            name: tuple(o.id for o in self.graph.objects if _plain(name) in _names(o)) for name in asked.negative_objects
-        }
-        return {name: ids for name, ids in found.items() if ids}
+        named = [o for o in self.graph.objects if _plain(o.label)]
+        here = SpatialGraph.of(named, (), negative_objects=asked.negative_objects)
+        return {clash.name: clash.objects for clash in absent_clashes(here)}
 
     def signs(self, r: Relation) -> NDArray[np.int8]:
         """(N, N): 1 where it is as asked between these two, -1 where it is not, 0 undecided."""
@@ -130,8 +134,10 @@ class Shown:
         r = replace(r, margin=0.0, threshold=0.0, origin="geometry", evidence=evidence)
         if r.verdict == "undecided":
             return _with(r, "undecided", "nothing is asked of it")
-        if missing := [asked[i].name or i for i in (r.subject, r.object) if i not in match]:
-            return _with(r, "false", f"{' and '.join(missing)} not in the {self.where}")
+        if missing := [i for i in (r.subject, r.object) if i not in match]:
+            names = " and ".join(asked[i].name or i for i in missing)
+            words = absence(missing, asked, match, self.where, self.unsure)
+            return _with(r, "undecided" if self.unsure else "false", f"{names} {words}")
         ends = match[r.subject], match[r.object]
         i, j = (self.places[end] for end in ends)
         verdict, judged = verdict_of(int(self.signs(r)[i, j])), self._judges.judged(r)
@@ -204,12 +210,32 @@ def _sign_said(said: Relation, asked: Relation) -> int | None:
     return None if decided is None else 1 if decided else -1
 
 
+def absence(missing: Sequence[str], asked: SpatialGraph, match: Mapping[str, str], where: str, unsure: str = "") -> str:
+    """What to say of asked objects that have no match: "not in the picture", "not in the picture, only 13 found"."""
+    words = "not found" if unsure else f"not in the {where}"
+    names = {_plain(asked[i].name) for i in missing}
+    found = sum(_plain(asked[i].name) in names for i in match)
+    return ", ".join([words, *([f"only {found} found"] if found and len(names) == 1 else []), *([unsure] if unsure else [])])
+
+
+def _unnamed(graph: SpatialGraph) -> str:
+    """Why an object with no name may be one that is looked for; "" where all have names."""
+    count = sum(not label_of(o.label) for o in graph.objects)
+    if not count:
+        return ""
+    return (
+        "and the picture's one region without a name may be it"
+        if count == 1
+        else (f"and one of the picture's {count} regions without a name may be it")
+    )
+
+
 # Names
 
 
 def _alike(a: SceneObject, b: SceneObject) -> bool:
-    """Whether two objects bear one label."""
-    return _plain(a.label) == _plain(b.label)
+    """Whether two objects bear one label, in the singular or plural; none is one too."""
+    return _plain(a.label) == _plain(b.label) or not set(forms(_plain(a.label))).isdisjoint(forms(_plain(b.label)))
 
 
 def _plain(text: str) -> str:
@@ -218,9 +244,9 @@ def _plain(text: str) -> str:
 
 
 def _names(o: SceneObject) -> set[str]:
-    """What it may be called: its label, and its attributes and label; nothing when it has no label."""
+    """What it may be called: its label, and its attributes and label, in all their forms; nothing when it has no label."""
     label = _plain(o.label)
-    return {label, " ".join((*attributes_of(o), label)).casefold()} if label else set()
+    return {*forms(label), *forms(" ".join((*attributes_of(o), label)))} if label else set()
 
 
 def _words(o: SceneObject) -> list[str]:

@@ -20,11 +20,12 @@ from spacestudio.qa.depth_order import order_of
 from spacestudio.qa.known import finite, known
 from spacestudio.qa.position import cell_of
 from spacestudio.qa.scene import Scene
+from spacestudio.qa.words import label_of
 from spacestudio.relations.relate import VIEWS, family_of, seen_from
 from spacestudio.relations.words import read
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.scene import scene_of_sample
-from spacestudio.services.shown import Shown
+from spacestudio.services.shown import Shown, absence
 
 OUTCOMES: Mapping[Verdict, str] = {"true": "verified", "false": "failed", "undecided": "undecided"}
 
@@ -42,24 +43,30 @@ class Verification:
             verified where its rule says false; its evidence then says `asked`: "false".
         match: asked object id -> id of the object that stands for it here; what is missing here has none.
         unwanted: name that must not appear -> ids of the objects here that bear it.
+        unsure: why what is not found may be here all the same, so that it is undecided; "" when it is surely missing.
     """
 
     asked: SpatialGraph
     relations: tuple[Relation, ...]
     match: Mapping[str, str]
     unwanted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsure: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Ids of the asked objects that are not here."""
+        """Ids of the asked objects that are not found here."""
         return tuple(i for i in self.asked.ids if i not in self.match)
 
     @property
     def counts(self) -> Counts:
-        """Relations by outcome. Failed are also each unwanted name that appears, and missing objects no relation names."""
+        """Relations by outcome. Failed are also each unwanted name that appears, and missing objects no relation names.
+
+        The latter are undecided where nothing says that they are surely missing.
+        """
         out = count(r.verdict for r in self.relations)
         related = {end for r in self.relations for end in (r.subject, r.object)}
-        out["failed"] += len(self.unwanted) + sum(i not in related for i in self.missing)
+        out["failed"] += len(self.unwanted)
+        out["undecided" if self.unsure else "failed"] += sum(i not in related for i in self.missing)
         return out
 
     @property
@@ -87,6 +94,7 @@ class Verified:
         picture: None when nothing was asked of the picture.
         layout: None without one.
         questions: None where only a picture was looked at.
+        warnings: what was lost or assumed on the way, a line each.
     """
 
     item: str
@@ -94,6 +102,7 @@ class Verified:
     picture: Verification | None
     layout: Verification | None = None
     questions: tuple[Questioned, ...] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -110,6 +119,7 @@ class Verified:
             **(to_json(self.picture) if self.picture is not None else nothing),
             "layout": to_json(self.layout) if self.layout is not None else None,
             "questions": None if self.questions is None else _questions_json(self.questions),
+            "warnings": list(self.warnings),
         }
 
     def lines(self) -> list[str]:
@@ -173,12 +183,14 @@ def verify_picture(
     variants: tuple[Measurements, ...],
     match: Mapping[str, str] | None = None,
     by_id: bool = True,
+    unsure: str = "",
 ) -> Verification:
     """The asked graph against a picture.
 
-    A missing object makes its relations false. Undecided is what concerns an object visible by less than 40 %, what no rule
-    measures, what lies within the margin, and what would be another verdict under another assumption. A person's correction
-    of the picture's graph counts as the picture. What the picture shows besides does not matter, unless it must not appear.
+    A missing object makes its relations false, undecided where it may be there all the same. Undecided is also what concerns
+    an object visible by less than 40 %, what no rule measures, what lies within the margin, and what would be another
+    verdict under another assumption. A person's correction of the picture's graph counts as the picture. What the
+    picture shows besides does not matter, unless it must not appear.
 
     Args:
         asked: what a picture should show.
@@ -186,11 +198,13 @@ def verify_picture(
         variants: its measurements, under the stated assumption first.
         match: asked id -> shown id; found by `match` when None.
         by_id: as in `match`.
+        unsure: why an object that is not found may be there all the same (nothing was looked for); unnamed objects are such
+            a reason too.
 
     Raises:
         ValueError: one shown object stands for two.
     """
-    picture = Shown(shown, variants)
+    picture = Shown(shown, variants, unsure=unsure)
     return _verification(asked, picture, picture.match(asked, by_id) if match is None else match)
 
 
@@ -207,20 +221,51 @@ def _verification(asked: SpatialGraph, shown: Shown, match: Mapping[str, str]) -
     match = {i: match[i] for i in asked.ids if match.get(i) in shown.places}
     if len(set(match.values())) < len(match):
         raise ValueError(f"A match wants another shown object for each asked one, got {match}")
-    return Verification(asked, shown.verdicts(asked, match), match, shown.unwanted(asked))
+    return Verification(asked, shown.verdicts(asked, match), match, shown.unwanted(asked), shown.unsure)
 
 
-def verify_sample(sample: Sample, item: str, asked: SpatialGraph | None = None, graph_index: int | None = None) -> Verified:
+def verify_sample(
+    sample: Sample,
+    item: str,
+    asked: SpatialGraph | None = None,
+    graph_index: int | None = None,
+    warnings: Sequence[str] = (),
+) -> Verified:
     """A measured sample's picture against a graph (its own target when None), its layout against its target, its questions.
 
     Objects of the sample's own target are known by their ids, those of another graph only by what they are called.
     """
-    goal = sample.target if asked is None else asked
-    picture = None if goal is None else verify_picture(goal, sample.graph, sample.variants, by_id=asked is None)
+    goal, picture = sample.target if asked is None else asked, None
+    if goal is not None:
+        own = asked is None
+        picture = verify_picture(
+            goal, sample.graph, sample.variants, by_id=own, unsure="" if own else not_looked_for(sample)
+        )
+        warnings = (*warnings, *left_open(picture))
     layout = None
     if sample.layout is not None and sample.target is not None:
         layout = verify_layout(sample.target, sample.layout)
-    return Verified(item, graph_index, picture, layout, verify_questions(sample))
+    return Verified(item, graph_index, picture, layout, verify_questions(sample), tuple(warnings))
+
+
+NAMELESS = ("none", "proposals")
+"""Object engines that name nothing."""
+
+
+def not_looked_for(sample: Sample) -> str:
+    """Why an object that is not in the sample's own graph may be in its picture; "" when it was looked for."""
+    engine = next((run.engine for run in reversed(sample.provenance) if run.stage == "objects"), "")
+    if engine in NAMELESS and not any(label_of(o.label) for o in sample.objects):
+        return f"and the object engine “{engine}” names nothing"
+    return ""
+
+
+def left_open(found: Verification) -> tuple[str, ...]:
+    """A line on what must not appear and can't be ruled out."""
+    names = [name for name in found.asked.negative_objects if name not in found.unwanted]
+    if not found.unsure or not names:
+        return ()
+    return (f"Not ruled out: {', '.join(names)} must not appear, {found.unsure}.",)
 
 
 def verify_questions(sample: Sample) -> tuple[Questioned, ...]:
@@ -283,6 +328,7 @@ def why(r: Relation) -> str:
 
 def to_json(v: Verification) -> dict[str, Any]:
     """Counts, what is missing or unwanted, who stands for whom, and each relation; JSON values."""
+    gone = set(v.missing)
     return {
         **v.counts,
         "missing": list(v.missing),
@@ -294,8 +340,8 @@ def to_json(v: Verification) -> dict[str, Any]:
                 "predicate": r.predicate,
                 "object": r.object,
                 "verdict": OUTCOMES[r.verdict],
-                "margin": finite(r.margin),
-                "threshold": finite(r.threshold),
+                "margin": None if gone & {r.subject, r.object} else finite(r.margin),
+                "threshold": None if gone & {r.subject, r.object} else finite(r.threshold),
                 "frame": r.frame,
                 "why": why(r),
             }
@@ -326,7 +372,9 @@ def _lines(v: Verification, where: str) -> list[str]:
         words = f"{names[r.subject]} {negated}{read(r.predicate)} {names[r.object]}"
         out.append(f"{_mark(r.verdict)}{words} ({r.frame}): {why(r)}")
     related = {end for r in v.relations for end in (r.subject, r.object)}
-    out += [f"{_mark('false')}{names[i]}: not in the {where}" for i in v.missing if i not in related]
+    mark = _mark("undecided" if v.unsure else "false")
+    gone = {i: absence([i], v.asked, v.match, where, v.unsure) for i in v.missing if i not in related}
+    out += [f"{mark}{names[i]}: {words}" for i, words in gone.items()]
     out += [f"{_mark('false')}no {name}: in the {where} ({', '.join(ids)})" for name, ids in v.unwanted.items()]
     return out
 

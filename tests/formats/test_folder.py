@@ -175,6 +175,7 @@ DAMAGES = {
     "a line that is no event": (b"{nonsense\n", "events.jsonl has no event in line 2 (Invalid JSON"),
     "another shape": (b'{"seq": "?"}\n', "events.jsonl has no event in line 2 (seq: "),
     "a later version's event": (b'{"seq": 2, "kind": "sung"}\n', "events.jsonl has an unknown event in place 2 (“sung”)"),
+    "an event in another's place": (b'{"seq": 1, "kind": "undo"}\n', "events.jsonl has the event number 1 in place 2"),
     "an event without its part": (
         b'{"seq": 2, "kind": "rename"}\n',
         "events.jsonl has a broken event in place 2 (“rename”)",

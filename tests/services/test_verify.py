@@ -447,3 +447,26 @@ def test_inverse_relations_get_one_verdict() -> None:
         asked = asks([BALL, LAMP], says("a", predicate, "b"), says("b", back, "a"))
         one, other = verify(asked, shown, variants)
         assert (one.verdict, one.margin) == (other.verdict, pytest.approx(other.margin))
+
+
+def test_names_match_in_any_form() -> None:
+    here = flat(thing("x", "person", box=at(30)), thing("y", "sports ball", box=at(90)))
+    for person, ball in (("Persons", "sports balls"), ("people", "a sports-ball")):
+        found = verify_picture(asks([thing("p", person), thing("q", ball)]), *here, by_id=False)
+        assert found.match == {"p": "x", "q": "y"}
+    for absent in ("people", "persons", "Sports balls"):
+        assert not verify_picture(asks([], absent=(absent,)), *here).holds
+    many = asks([thing("p", "person"), thing("q", "person")], says("p", "left of", "q"))
+    assert why(verify_picture(many, *here, by_id=False).relations[0]) == "person not in the picture, only 1 found"
+
+
+def test_what_nobody_named_is_no_proof_of_absence() -> None:
+    here = flat(thing("x", "", box=at(30)))
+    found = verify_picture(asks([thing("c", "cat"), thing("d", "dog")], says("c", "left of", "d")), *here, by_id=False)
+    assert (found.relations[0].verdict, found.holds) == ("undecided", True)
+    assert "without a name may be it" in why(found.relations[0])
+    row = to_json(found)["relations"][0]
+    assert row["margin"] is row["threshold"] is None
+    bare = asks([thing("c", "cat")])
+    assert verify_picture(bare, *flat(), unsure="and nobody looked").counts["undecided"] == 1
+    assert verify_picture(bare, *flat()).counts["failed"] == 1
