@@ -38,7 +38,7 @@ def merge(
     gone = [key for key in edits if key not in present]
     for key in sorted(gone, key=lambda key: key.startswith(OWN)):
         pair = _rebuilt(key, edits[key])
-        mark = _own_mark(pair, scene) if key.startswith(OWN) else "stale"
+        mark = _own_mark(pair, scene) if key.startswith(OWN) else _gone_mark(pair, scene)
         out.append(pair.but(mark=mark, status=_status(statuses.get(key))))
     for key, judged in statuses.items():
         if key not in present and key not in edits:
@@ -61,9 +61,12 @@ def _merged(pair: QAPair, edit: Payload | None, judged: Any, scene: Scene) -> QA
         merged = merged.but(mark=_mark(merged, pair.facts, edit.get("facts"), scene))
     if judged is None:
         return merged
-    then = _snapshot(pair.key, judged).get("answer")
+    snapshot = _snapshot(pair.key, judged)
+    then = snapshot.get("answer")
     moved = isinstance(then, str) and _claim(then) != _claim(merged.answer)
     status = _status(judged)
+    if moved and edit is None and status in ("accepted", "flagged") and snapshot.get("question"):  # what was judged stays
+        return _rebuilt(pair.key, snapshot, "geometry").but(status=status, mark="stale")
     return merged.but(status=status, mark="stale" if moved and not merged.mark and status != "proposed" else merged.mark)
 
 
@@ -87,6 +90,13 @@ def _own_mark(pair: QAPair, scene: Scene) -> QAMark:
         if r != (then.predicate, then.verdict):
             return "stale"
     return "in conflict" if check(pair, scene) is not None else ""
+
+
+def _gone_mark(pair: QAPair, scene: Scene) -> QAMark:
+    """An edited question that is no longer asked: because a contradiction touches what it is about, or the facts changed."""
+    k = known(scene)
+    touched = (r.key for r in relations_of(pair.facts))
+    return "in conflict" if any(not k.trusted(*key) for key in touched) else "stale"
 
 
 def _now(k: Known, subject: str, object_: str, family: str, frame: str) -> tuple[str, str] | None:

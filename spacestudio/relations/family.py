@@ -143,9 +143,13 @@ class Family:
         return np.array([self.predicates.index(self.inverses[p]) for p in self.predicates])
 
 
+UNTOLD = 0.99
+"""A margin that may decide nothing is cut to this share of the threshold."""
+
+
 def clipped(margin: Column, where: NDArray[np.bool_], threshold: float) -> Column:
     """The margin, cut to below the threshold where nothing may be decided."""
-    limit = threshold * 0.99
+    limit = threshold * UNTOLD
     return np.where(where, np.clip(margin, -limit, limit), margin)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from spacestudio.domain.graph import Relation
 from spacestudio.relations.distance import BAND, FAR, NEAR
+from spacestudio.relations.family import UNTOLD
 from spacestudio.relations.relate import family_of, inverse_of
 from spacestudio.relations.support import CONTACT
 
@@ -138,6 +139,12 @@ def _measured(r: Relation, s: str, o: str) -> str:
     """What was measured, in words that carry the margin's sign, and what the predicate needs."""
     m, t = r.margin, r.threshold
     match r.family:
+        case "direction" | "depth" if t and math.isclose(abs(m), UNTOLD * t):  # cut there by the rule, see `clipped`
+            return (
+                "One box lies inside the other, so neither has a direction from it."
+                if r.family == "direction"
+                else "Their ranges of depth overlap too much to order them."
+            )
         case "direction":
             side = _SIDES[r.predicate if m >= 0 else inverse_of(r.predicate) or r.predicate]
             where = f"to the {side} of" if side in ("left", "right") else side

@@ -9,8 +9,9 @@ from typing import Any
 from spacestudio.domain.events import fold
 from spacestudio.domain.graph import Relation
 from spacestudio.domain.sample import Sample
+from spacestudio.reasoning.absent import absent_clashes
 from spacestudio.reasoning.consistency import explain
-from spacestudio.relations.words import statement
+from spacestudio.relations.words import read, statement
 from spacestudio.services.arrange import unique_names
 
 MOVED = 0.5
@@ -34,7 +35,8 @@ class Consequences:
         objects: added, removed, renamed or moved.
         relations: of the picture's own graph; each pair told once.
         layers: objects that changed their layer.
-        questions: asked anew, no longer asked, or with another wording or answer.
+        questions: those asked before and after with another wording, answer or mark.
+        asked: questions that are asked anew, or no longer: what changed beside them gave or took their place.
         layout: boxes a new picture would have elsewhere, and whether there is a layout at all.
         verdicts: asked relations whose verdict in this picture changed.
         corrections: what a person set that became stale, in conflict or true again, or goes with what it was about.
@@ -45,6 +47,7 @@ class Consequences:
     relations: tuple[Change, ...] = ()
     layers: tuple[Change, ...] = ()
     questions: tuple[Change, ...] = ()
+    asked: tuple[Change, ...] = ()
     layout: tuple[Change, ...] = ()
     verdicts: tuple[Change, ...] = ()
     corrections: tuple[Change, ...] = ()
@@ -59,6 +62,10 @@ class Consequences:
         counted = [(len(self.relations), "relation"), (len(self.questions), "question")]
         parts = [_counted(count, noun) for count, noun in counted if count]
         text = f"{' and '.join(parts)} changed." if parts else ""
+        anew, gone = sum(bool(c.after) for c in self.asked), sum(not c.after for c in self.asked)
+        asked = [f"{_counted(anew, 'question')} asked anew"] if anew else []
+        asked += [f"{_counted(gone, 'question') if not anew else gone} no longer"] if gone else []
+        text += f" {', '.join(asked)}." if asked else ""
         if self.layout:
             text += f" {_counted(len(self.layout), 'box', 'boxes')} of the layout moved."
         if any(c.after for c in self.corrections):
@@ -77,7 +84,7 @@ def consequences(before: Sample, after: Sample) -> Consequences:
         _differences(_objects(before), _objects(after)),
         _relations(before, after, names),
         _differences(_layers(before, names), _layers(after, names)),
-        _differences(_questions(before), _questions(after)),
+        *_questions_apart(before, after),
         _layout(before, after, names),
         _differences(_verdicts(before, names), _verdicts(after, names), only_common=True),
         _corrections(before, after, names),
@@ -136,8 +143,11 @@ def _layers(s: Sample, names: Mapping[str, str]) -> Told:
     return {i: (names[i], f"layer {layer.index}") for layer in s.layers for i in layer.object_ids if i in names}
 
 
-def _questions(s: Sample) -> Told:
-    return {p.key: (p.family, f"{p.question} – {p.answer}") for p in s.qa}
+def _questions_apart(before: Sample, after: Sample) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """Questions told otherwise, and those that come or go."""
+    old, new = ({p.key: (p.family, f"{p.question} – {p.answer}") for p in s.qa} for s in (before, after))
+    changes = _differences(old, new)
+    return tuple(c for c in changes if c.before and c.after), tuple(c for c in changes if not (c.before and c.after))
 
 
 def _layout(before: Sample, after: Sample, names: Mapping[str, str]) -> tuple[Change, ...]:
@@ -148,11 +158,19 @@ def _layout(before: Sample, after: Sample, names: Mapping[str, str]) -> tuple[Ch
         for i in dict.fromkeys((*old, *new)):
             was, now = (boxes[i].xyxy if i in boxes else None for boxes in (old, new))
             if was is None or now is None or max(abs(a - b) for a, b in zip(was, now, strict=True)) > MOVED:
-                told = [", ".join(f"{v:.0f}" for v in xyxy) + " px" if xyxy else "" for xyxy in (was, now)]
-                out.append(Change(called.get(i, i), *told))
-    elif before.layout is not after.layout:
-        out.append(Change("layout", *("there is one" if s.layout else s.problem for s in (before, after))))
+                out.append(Change(called.get(i, i), *(_px(xyxy) if xyxy else "" for xyxy in (was, now))))
+    elif before.layout is None and after.layout is not None:  # against where things are now
+        for i, box in after.layout.boxes.items():
+            shown = after.graph[i].box if i in after.graph else None
+            if shown is None or max(abs(a - b) for a, b in zip(shown.xyxy, box.xyxy, strict=True)) > MOVED:
+                out.append(Change(called.get(i, i), "" if shown is None else _px(shown.xyxy), _px(box.xyxy)))
+    if before.problem != after.problem:
+        out.append(Change("the whole layout", before.problem or "possible", after.problem or "possible"))
     return tuple(out)
+
+
+def _px(xyxy: Iterable[float]) -> str:
+    return ", ".join(f"{v:.0f}" for v in xyxy) + " px"
 
 
 def _verdicts(s: Sample, names: Mapping[str, str]) -> Told:
@@ -193,11 +211,83 @@ def _pin_state(s: Sample, key: tuple[str, str, str, str]) -> str:
 
 def _clashes(s: Sample) -> Told:
     names = unique_names(s.graph)
-    return {frozenset(r.key for r in clash): ("contradiction", explain(clash, names)) for clash in s.clashes}
+    out: dict[Any, tuple[str, str]] = {
+        frozenset(r.key for r in clash): ("contradiction", explain(clash, names)) for clash in s.clashes
+    }
+    return out | {clash.name: ("must not be there", clash.words(names)) for clash in absent_clashes(s.graph)}
 
 
 def _counted(count: int, noun: str, many: str = "") -> str:
     return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def told(acts: Iterable[tuple[str, Mapping[str, Any]]], before: Sample, after: Sample) -> tuple[str, ...]:
+    """What acts themselves say, one sentence each; nothing for acts that are only notes of the pipeline."""
+    graphs = [g for g in (before.graph, before.target, after.target, after.graph) if g is not None]
+    names = {i: name for g in graphs for i, name in unique_names(g).items()}
+    return tuple(words for kind, p in acts if (words := _told(kind, p, names)))
+
+
+def _told(kind: str, p: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    def name(key: str) -> str:
+        return names.get(p[key], p[key])
+
+    def relation(verb: str) -> str:
+        return f"{name('subject')} {verb} {read(p['predicate'])} {name('object')}"
+
+    match kind:
+        case "relation.correct":
+            return f"Correct: {relation({'true': 'is', 'false': 'is not'}.get(p['verdict'], 'may or may not be'))}."
+        case "relation.release":
+            return f"Take back the correction of {name('subject')} and {name('object')} ({p['family']})."
+        case "objects.add":
+            listed = ", ".join(item["label"] for item in p["objects"])
+            return f"Add {listed}." if listed else ""
+        case "object.edit":
+            parts = [f"call it {p['label']}"] if "label" in p else []
+            parts += [f"attributes {', '.join(p['attributes']) or 'none'}"] if "attributes" in p else []
+            parts += [f"box {_px(p['box_xyxy_px'])}"] if "box_xyxy_px" in p else ["another mask"] if "mask" in p else []
+            return f"Change {name('id')}: {', '.join(parts)}." if parts else ""
+        case "object.delete":
+            return f"Remove {name('id')}."
+        case "layers.cut":
+            return (
+                f"Cut the layers at {', '.join(f'{c:g}' for c in p['cuts'])}."
+                if p["cuts"]
+                else "Find the layers by themselves."
+            )
+        case "absent":
+            return f"Must not be there: {', '.join(p['names']) or 'nothing'}."
+        case "camera":
+            return "Use another camera." if p["camera"] else "Assume the camera."
+        case "scale":
+            return "Measure lengths in metres." if p["metres_per_unit"] else "Take the known length back."
+        case "depth":
+            return f"Use another depth map ({p.get('source') or p['run']['engine']})."
+        case "qa.edit":
+            return f"Answer “{p['question']}” with “{p['answer']}”."
+        case "qa.status":
+            return f"{p['status'].capitalize()}: {_counted(len(p['keys']), 'question')}."
+        case "want.relation":
+            return f"Ask of a new picture: {relation('is')}."
+        case "want.unrelate":
+            return f"Ask no longer how {name('subject')} and {name('object')} stand."
+        case "want.object":
+            return f"Ask of a new picture: {' '.join((*p['attributes'], p['label']))}."
+        case "want.remove":
+            return f"Ask of a new picture: without {name('id')}."
+        case "want.box":
+            return f"Ask of a new picture: {name('id')} at {_px(p['box_xyxy_px'])}."
+        case "want.order":
+            return f"Ask of a new picture, nearest first: {', '.join(names.get(i, i) for i in p['order'])}."
+        case "want.prompt":
+            return "Ask for another prompt."
+        case "want.reset":
+            return "Forget all that was asked of a new picture."
+        case "rename" | "review":
+            return f"{kind.capitalize()}: {p.get('name') or p.get('status')}."
+        case _:
+            return ""
 
 
 def lines(found: Consequences, most: int = 12) -> Iterable[tuple[str, tuple[Change, ...], int]]:

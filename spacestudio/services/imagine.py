@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from spacestudio.domain.events import Event
-from spacestudio.domain.graph import SpatialGraph
+import numpy as np
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.events import Event, Wants
+from spacestudio.domain.graph import Relation, SpatialGraph, Verdict
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import IMAGINE, LANGUAGE
@@ -31,6 +35,60 @@ def render(
     imaginer: Imaginer = IMAGINE.load(engine)()
     rendered = imaginer.render(layout, source, seed)
     return rendered, EngineRun("image", imaginer.name, imaginer.version, dict(imaginer.settings), seed)
+
+
+def layout_for(sample: Sample, target: SpatialGraph, wants: Wants, seed: int) -> Layout:
+    """Where a candidate's things go: seed 0 gives the sample's own layout, another seed another one.
+
+    Then some things that relations were asked of, drawn by lot from the seed, no longer claim the place they have in the
+    picture. What nothing was asked of stays as far as it can, and what the person placed stays where it was put.
+
+    Raises:
+        ImpossibleGraph, LayoutError: there is none.
+    """
+    size = sample.width, sample.height
+    if not seed:
+        return plan(target, sample.graph, wants, size)
+    asked = [i for i in target.ids if i not in wants.boxes and any(i in (r.subject, r.object) for r in target)]
+    lots = np.random.default_rng(seed).random(len(asked)) < 0.5
+    loose = [i for i, lot in zip(asked, lots, strict=True) if lot] or asked[seed % max(1, len(asked)) :][:1]
+    return plan(target, _without_places(sample.graph, loose), wants, size, seed)
+
+
+def layout_around(
+    sample: Sample, target: SpatialGraph, wants: Wants, layout: Layout, loose: Iterable[str], seed: int
+) -> Layout:
+    """Another layout of the target in which only the named things may move; every other box of `layout` stays.
+
+    Raises:
+        LayoutError: nothing else fits around them.
+    """
+    loose = set(loose) - set(wants.boxes)
+    held = {i: list(box.xyxy) for i, box in layout.boxes.items() if i not in loose}
+    return plan(
+        target, _without_places(sample.graph, loose), replace(wants, boxes=held), (layout.width, layout.height), seed
+    )
+
+
+def _without_places(graph: SpatialGraph, ids: Iterable[str]) -> SpatialGraph:
+    """The graph with no box for these things, so that a layout owes them no place."""
+    gone = set(ids)
+    return graph.but(objects=tuple(o.but(box=Box(0, 0, 0, 0)) if o.id in gone else o for o in graph.objects))
+
+
+RANK: Mapping[Verdict, int] = {"false": 0, "undecided": 1, "true": 2}
+
+
+def to_mend(verdicts: Sequence[Relation]) -> tuple[Relation, ...]:
+    """The relations to try again: the failed ones, where none failed the undecided ones."""
+    failed = tuple(r for r in verdicts if r.verdict == "false")
+    return failed or tuple(r for r in verdicts if r.verdict == "undecided")
+
+
+def is_better(new: Sequence[Relation], old: Sequence[Relation]) -> bool:
+    """Whether verdicts on the same asked relations rose: none fell, and one rose."""
+    steps = [RANK[a.verdict] - RANK[b.verdict] for a, b in zip(new, old, strict=True)]
+    return min(steps, default=0) >= 0 and max(steps, default=0) > 0
 
 
 def source_of(sample: Sample) -> Source:

@@ -2,47 +2,108 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from spacestudio.domain.compaction import compact
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event, effective, fold, revision
+from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
-from spacestudio.errors import InputError, NotFound
+from spacestudio.engines import IMAGINE
+from spacestudio.errors import InputError, NotFound, SpaceStudioError
 from spacestudio.formats.folder import read_samples
 from spacestudio.formats.pictures import Picture, read_picture
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe, depth_events, from_picture, from_render, object_events
 from spacestudio.services.bring import events_of
-from spacestudio.services.consequences import Consequences, consequences
+from spacestudio.services.consequences import Consequences, consequences, told
 from spacestudio.services.derive import Deriver
 from spacestudio.services.estimate import estimate, supplied
 from spacestudio.services.find import find
-from spacestudio.services.imagine import imagine_scene, render, source_of, synthesize
+from spacestudio.services.imagine import (
+    imagine_scene,
+    is_better,
+    layout_around,
+    layout_for,
+    render,
+    source_of,
+    synthesize,
+    to_mend,
+)
 from spacestudio.services.publish import preview, publish
+from spacestudio.services.verify import Counts, count
 from spacestudio.settings import settings
 from spacestudio.store.blobs import Blobs, MemoryBlobs
 from spacestudio.store.database import Database, Listed
 
 PROJECT = "default"
-MAX_CANDIDATES = 8
+MAX_CANDIDATES = 16
+"""Candidates a sample has at most; the oldest goes first."""
+MAX_WAITING = 256
+"""Candidates of all samples together; the sample regenerated longest ago loses its own first."""
+RETRIES = 5
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A regenerated picture, measured and verified, not yet kept."""
+    """A regenerated picture, measured and verified, not yet kept.
+
+    Attributes:
+        sample: without its cloud, views and questions; keeping derives them.
+        time: when it was made.
+    """
 
     id: str
     sample: Sample
     events: list[Event]
     blobs: MemoryBlobs
+    time: str = ""
+
+    @property
+    def seed(self) -> int:
+        """What it was made with."""
+        return next((r.seed or 0 for r in self.sample.provenance if r.stage == "image"), 0)
+
+    @property
+    def counts(self) -> Counts:
+        """Asked relations that are verified, failed, undecided."""
+        return count(r.verdict for r in self.sample.verdicts)
+
+
+def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The one with the fewest failed, then the fewest undecided relations, the first made of equals; None without any."""
+    return min(candidates, key=lambda c: (c.counts["failed"], c.counts["undecided"]), default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """One picture of several that are made one after the other.
+
+    Attributes:
+        item: which one, for a person.
+        number, total: its place, from 1.
+        sample_id: of the sample it was made from.
+        candidate: what was made; None when nothing was.
+        problem: why nothing was made, or what to know about it; empty otherwise.
+    """
+
+    item: str
+    number: int
+    total: int
+    sample_id: str
+    candidate: Candidate | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,13 +124,27 @@ class Draft:
 
     Attributes:
         before: the stored sample they were made on.
-        acts: what would be appended, as one group.
+        steps: the acts of each edit, in order.
         after: the sample with them.
+        undone: edits taken back that a redo would bring back, the last one first.
+        asked: whether the next edit is to wait too, even if it is the first.
     """
 
     before: Sample
-    acts: tuple[judge.Act, ...]
+    steps: tuple[tuple[judge.Act, ...], ...]
     after: Sample
+    undone: tuple[tuple[judge.Act, ...], ...] = ()
+    asked: bool = False
+
+    @property
+    def acts(self) -> tuple[judge.Act, ...]:
+        """What would be appended, as one group."""
+        return tuple(act for step in self.steps for act in step)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the edits themselves say, a line each."""
+        return told(self.acts, self.before, self.after)
 
     @property
     def consequences(self) -> Consequences:
@@ -89,6 +164,7 @@ class _Kept:
     candidates: OrderedDict[tuple[str, str], list[Candidate]] = field(default_factory=OrderedDict)
     drafts: OrderedDict[tuple[str, str], Draft] = field(default_factory=OrderedDict)
     looks: dict[tuple[str, str], int] = field(default_factory=dict)
+    work: dict[str, bool] = field(default_factory=dict)
 
 
 class Studio:
@@ -188,8 +264,10 @@ class Studio:
         While a draft of the sample is open, its edits join the draft and nothing is appended yet.
         """
         with self._lock:
-            if (owner, sample_id) in self._kept.drafts:
+            waiting = self._kept.drafts.get((owner, sample_id))
+            if waiting and (waiting.steps or waiting.asked):
                 return self._drafted(owner, sample_id, make, author)
+            self._kept.drafts.pop((owner, sample_id), None)
             before = self.open(owner, sample_id)
             acts = list(make(before))
             if not acts:
@@ -206,16 +284,28 @@ class Studio:
             before = self.open(owner, sample_id)
             acts = tuple(make(before))
             events = _events(before, acts, "person")
-            return Draft(before, acts, self.deriver.sample(sample_id, (*before.events, *events)) if acts else before)
+            return Draft(before, (acts,), self.deriver.sample(sample_id, (*before.events, *events)) if acts else before)
 
     def begin_draft(self, owner: str, sample_id: str) -> None:
-        """From here on edits of the sample wait, until `apply` or `discard`; an open draft stays as it is."""
+        """Let the next edit wait, and those after it, until `apply` or `discard`; an open draft stays as it is."""
         with self._lock:
-            if (owner, sample_id) not in self._kept.drafts:
+            waiting = self._kept.drafts.get((owner, sample_id))
+            if waiting:
+                self._kept.drafts[owner, sample_id] = replace(waiting, asked=True)
+            else:
                 before = self.open(owner, sample_id)
-                self._kept.drafts[owner, sample_id] = Draft(before, (), before)
+                self._kept.drafts[owner, sample_id] = Draft(before, (), before, (), True)
                 while len(self._kept.drafts) > 256:
                     self._kept.drafts.popitem(last=False)
+
+    def settle(self, owner: str, sample_id: str) -> None:
+        """An edit that was to wait is over: forget a draft of which nothing waits and nothing could be redone."""
+        with self._lock:
+            waiting = self._kept.drafts.get((owner, sample_id))
+            if waiting and (waiting.steps or waiting.undone):
+                self._kept.drafts[owner, sample_id] = replace(waiting, asked=False)
+            elif waiting:
+                del self._kept.drafts[owner, sample_id]
 
     def draft(self, owner: str, sample_id: str) -> Draft | None:
         """The edits that wait; None when there are none."""
@@ -234,13 +324,18 @@ class Studio:
     def _touch(self, owner: str, sample_id: str) -> None:
         self._kept.looks[owner, sample_id] = self.revision(owner, sample_id) + 1
 
-    def apply(self, owner: str, sample_id: str) -> Sample:
+    def apply(self, owner: str, sample_id: str, seen: int | None = None) -> Sample:
         """Append the edits that wait, as one group; the sample afterwards.
 
+        Args:
+            seen: the `revision` the person looked at; None takes what waits now.
+
         Raises:
-            InputError: the sample was changed elsewhere since they were made; they still wait.
+            InputError: the sample, or the preview of it, was changed elsewhere; the edits still wait.
         """
         with self._lock:
+            if seen is not None and seen != self.revision(owner, sample_id):
+                raise InputError("The preview was changed in another window", next_step="Look at it again, then apply it")
             waiting = self._kept.drafts.pop((owner, sample_id), None)
             if waiting is None or not waiting.acts:
                 return self.open(owner, sample_id)
@@ -267,10 +362,25 @@ class Studio:
         if not waiting.acts and all(kind in QUIET for kind, _ in acts):
             del self._kept.drafts[owner, sample_id]
             return self.act(owner, sample_id, lambda _: acts)
-        together = (*waiting.acts, *acts)
-        after = self.deriver.sample(sample_id, (*waiting.before.events, *_events(waiting.before, together, author)))
-        self._kept.drafts[owner, sample_id] = Draft(waiting.before, together, after)
+        return self._redraft(owner, sample_id, (*waiting.steps, acts), (), author)
+
+    def _redraft(
+        self, owner: str, sample_id: str, steps: tuple[tuple[judge.Act, ...], ...], undone: Any, author: str = "person"
+    ) -> Sample:
+        """Keep these edits as what waits; the sample with them."""
+        before = self._kept.drafts[owner, sample_id].before
+        acts = [act for step in steps for act in step]
+        after = self.deriver.sample(sample_id, (*before.events, *_events(before, acts, author))) if acts else before
+        self._touch(owner, sample_id)
+        self._kept.drafts[owner, sample_id] = Draft(before, steps, after, undone)
         return after
+
+    def steps(self, owner: str, sample_id: str) -> tuple[bool, bool]:
+        """Whether there is something to undo, and to redo: of the edits that wait while there are any."""
+        waiting = self._kept.drafts.get((owner, sample_id))
+        if waiting and (waiting.steps or waiting.undone):
+            return bool(waiting.steps), bool(waiting.undone)
+        return can_step(self.open(owner, sample_id))
 
     def compact(self, owner: str, sample_id: str) -> Sample:
         """Shorten a sample's log to what still counts; the sample stays as it is, and nothing before can be undone.
@@ -308,6 +418,15 @@ class Studio:
         return self._step(owner, sample_id, "redo")
 
     def _step(self, owner: str, sample_id: str, kind: str) -> Sample:
+        with self._lock:
+            waiting = self._kept.drafts.get((owner, sample_id))
+            if waiting and (waiting.steps or waiting.undone):  # stored steps are not touched while edits wait
+                steps, undone = waiting.steps, waiting.undone
+                if kind == "undo" and steps:
+                    return self._redraft(owner, sample_id, steps[:-1], (steps[-1], *undone))
+                if kind == "redo" and undone:
+                    return self._redraft(owner, sample_id, (*steps, undone[0]), undone[1:])
+                return waiting.after
         self.discard(owner, sample_id)
         sample = self.open(owner, sample_id)
         if not can_step(sample)[kind == "redo"]:
@@ -346,9 +465,138 @@ class Studio:
     def regenerate(self, owner: str, sample_id: str, engine: str = "compositor", seed: int = 0) -> Candidate:
         """Make a picture of the target, measure it, and verify each asked relation in it.
 
+        Seed 0 draws the sample's layout. Engines that draw a layout to the letter get another layout with another seed.
+
         Raises:
             InputError: nothing was asked, or the target has no layout.
         """
+        sample, target = self._wishful(owner, sample_id)
+        assert sample.layout is not None
+        wants = fold(sample.events).wants
+        other = seed and wants and IMAGINE[engine].built_in
+        layout = layout_for(sample, target, wants, seed) if other else sample.layout
+        candidate = self._candidate(sample, target, layout, engine, seed, seed if other else 0)
+        self._add_candidate(owner, sample_id, candidate)
+        return candidate
+
+    def regenerate_many(
+        self,
+        owner: str,
+        sample_ids: Sequence[str],
+        engine: str = "compositor",
+        seed: int = 0,
+        count: int = 1,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Attempt]:
+        """`count` candidates of each sample, by consecutive seeds; each is told of when it is made.
+
+        What can't be made is told of too, and never takes the others with it. Asked before each whether to go on; what
+        was made stays.
+
+        Raises:
+            InputError: more are asked for than are kept.
+        """
+        IMAGINE[engine]
+        total = len(sample_ids) * count
+        if not 1 <= count <= MAX_CANDIDATES or total > MAX_WAITING:
+            raise InputError(
+                f"{total} pictures at once", f"1 to {MAX_CANDIDATES} a sample, {MAX_WAITING} in all", "Choose fewer samples"
+            )
+        for place, sample_id in enumerate(sample_ids):
+            name, start = sample_id, place * count
+            try:
+                name = self._wishful(owner, sample_id)[0].name
+            except SpaceStudioError as error:
+                yield Attempt(name, start + count, total, sample_id, None, str(error))
+                continue
+            for k in range(count):
+                if not go_on():
+                    return
+                had = {c.id for c in self.candidates(owner, sample_id)}
+                item = name if count == 1 else f"{name}, seed {seed + k}"
+                made, problem = _attempted(item, partial(self.regenerate, owner, sample_id, engine, seed + k))
+                if made is not None and made.id in had:
+                    problem = "the same picture as one already there"
+                yield Attempt(item, start + k + 1, total, sample_id, made, problem)
+
+    def retry(
+        self,
+        owner: str,
+        sample_id: str,
+        candidate_id: str,
+        tries: int = RETRIES,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Attempt]:
+        """Try again only what failed in a candidate: other places for the things of its failed relations, all else stays.
+
+        Each try is told of. One in which no verdict fell and one rose joins the candidates, with the same wish as its
+        goal; the tries end early when nothing is left to mend. So the candidate itself is never replaced by worse.
+
+        Raises:
+            InputError: nothing failed, or nothing that failed may move.
+            NotFound: the candidate is gone.
+        """
+        best = self._waiting(owner, sample_id, candidate_id)
+        sample, target, layout = self.open(owner, sample_id), best.sample.target, best.sample.layout
+        assert target is not None
+        assert layout is not None
+        wants = fold(sample.events).wants
+        boxes = {i: b for i, b in wants.boxes.items() if i in target}
+        wants = replace(wants, boxes=boxes)
+        loose = _ends(to_mend(best.sample.verdicts))
+        if not loose:
+            raise InputError("Nothing failed in this candidate", next_step="Keep it, or ask for something else")
+        if not loose - set(boxes):
+            raise InputError(
+                "All things of the failed relations stand where you put them", next_step="Move one of them yourself"
+            )
+        run = next(r for r in best.sample.provenance if r.stage == "image")
+        for k in range(1, tries + 1):
+            if not go_on() or not to_mend(best.sample.verdicts):
+                return
+            seed, base = best.seed + 1000 + k, best
+
+            def one(seed: int = seed, base: Candidate = base) -> Candidate:
+                held = base.sample.layout or layout
+                other = layout_around(sample, target, wants, held, _ends(to_mend(base.sample.verdicts)), seed)
+                return self._candidate(sample, target, other, run.engine, seed, seed)
+
+            made, problem = _attempted(f"try {k}", one)
+            if made is not None and is_better(made.sample.verdicts, best.sample.verdicts):
+                best = made
+                self._add_candidate(owner, sample_id, made)
+            else:
+                made, problem = None, problem or "no better"
+            yield Attempt(f"try {k}", k, tries, sample_id, made, problem)
+
+    def start_work(self, owner: str) -> None:
+        """Work of many pictures begins, or waits for its turn; an earlier `stop_work` no longer counts."""
+        self._kept.work[owner] = True
+
+    def stop_work(self, owner: str) -> None:
+        """Let it end after the picture being made."""
+        if owner in self._kept.work:
+            self._kept.work[owner] = False
+
+    def end_work(self, owner: str) -> None:
+        """It has ended."""
+        self._kept.work.pop(owner, None)
+
+    def works(self, owner: str) -> bool:
+        """Whether there is such work that is not to stop."""
+        return self._kept.work.get(owner, False)
+
+    def waiting(self, owner: str) -> list[tuple[Listed, list[Candidate]]]:
+        """The owner's samples that have candidates, oldest first, with these."""
+        found = {key[1]: list(made) for key, made in self._kept.candidates.items() if key[0] == owner and made}
+        return [(e, found[e.id]) for e in self.samples(owner) if e.id in found] if found else []
+
+    def wishful(self, owner: str) -> list[Listed]:
+        """The owner's samples in which something is asked of a new picture, oldest first."""
+        return [e for e in self.samples(owner) if fold(self.database.events(PROJECT, owner, e.id)).wants]
+
+    def _wishful(self, owner: str, sample_id: str) -> tuple[Sample, SpatialGraph]:
+        """A sample with a layout for its target, and the target."""
         if self.draft(owner, sample_id):
             raise InputError("An edit is still a preview", next_step="Apply or discard it first")
         sample = self.open(owner, sample_id)
@@ -358,32 +606,44 @@ class Studio:
             )
         if sample.layout is None:
             raise InputError(sample.problem)
-        rendered, run = render(sample.layout, source_of(sample), engine, seed)
+        return sample, sample.target
+
+    def _candidate(
+        self, sample: Sample, target: SpatialGraph, layout: Layout, engine: str, seed: int, layout_seed: int
+    ) -> Candidate:
+        rendered, run = render(layout, source_of(sample), engine, seed)
         memory = MemoryBlobs()
-        runs = [EngineRun("layout", "cp-sat", seed=0), run]
         made_id, events = from_render(
             rendered,
-            sample.layout,
-            sample.target,
-            runs,
+            layout,
+            target,
+            [EngineRun("layout", "cp-sat", seed=layout_seed), run],
             memory,
             f"{sample.name} changed"[:80],
-            sample_id,
+            sample.id,
             fold(sample.events).unlisted,
         )
-        candidate = Candidate(made_id, Deriver(memory).sample(made_id, events), events, memory)
+        made = Deriver(memory).sample(made_id, events)
+        return Candidate(made_id, made.but(cloud=None, views={}, qa=(), variants=()), events, memory, now())
+
+    def _add_candidate(self, owner: str, sample_id: str, candidate: Candidate) -> None:
+        """Let it wait, the same picture once."""
         with self._lock:
-            waiting = self._kept.candidates.setdefault((owner, sample_id), [])
-            waiting[:] = [*[c for c in waiting if c.id != candidate.id][1 - MAX_CANDIDATES :], candidate]
-            while len(self._kept.candidates) > 64:
-                self._kept.candidates.popitem(last=False)
+            kept = self._kept.candidates
+            waiting = [c for c in kept.pop((owner, sample_id), ()) if c.id != candidate.id]
+            kept[owner, sample_id] = [*waiting[1 - MAX_CANDIDATES :], candidate]
+            while len(kept) > 1 and sum(map(len, kept.values())) > MAX_WAITING:
+                kept.popitem(last=False)
+
+    def _waiting(self, owner: str, sample_id: str, candidate_id: str) -> Candidate:
+        candidate = next((c for c in self.candidates(owner, sample_id) if c.id == candidate_id), None)
+        if candidate is None:
+            raise NotFound("This candidate is gone", next_step="Regenerate the picture")
         return candidate
 
     def keep(self, owner: str, sample_id: str, candidate_id: str) -> str:
         """Keep a candidate as a new sample; its id."""
-        candidate = next((c for c in self.candidates(owner, sample_id) if c.id == candidate_id), None)
-        if candidate is None:
-            raise NotFound("This candidate is gone", next_step="Regenerate the picture")
+        candidate = self._waiting(owner, sample_id, candidate_id)
         candidate.blobs.pour_into(self.blobs)
         return self._create(owner, candidate.id, candidate.events, sample_id)
 
@@ -396,6 +656,21 @@ class Studio:
     def preview(self, owner: str, sample_ids: Sequence[str], format_name: str) -> tuple[list[dict[str, Any]], int]:
         """The first rows of an export, and how many there are."""
         return preview([self.open(owner, i) for i in sample_ids], format_name)
+
+
+def _ends(relations: Sequence[Relation]) -> set[str]:
+    return {end for r in relations for end in (r.subject, r.object)}
+
+
+def _attempted(item: str, make: Callable[[], Candidate]) -> tuple[Candidate | None, str]:
+    """What was made, or in one line why nothing was."""
+    try:
+        return make(), ""
+    except SpaceStudioError as error:
+        return None, str(error)
+    except Exception as error:  # a defect of ours must not take the other pictures with it
+        log.exception("%s failed unexpectedly", item)
+        return None, f"Unexpected {type(error).__name__}: {error}"
 
 
 def _stamp(events: Sequence[Event]) -> int:

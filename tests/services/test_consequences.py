@@ -99,6 +99,29 @@ def test_a_draft_waits_is_seen_and_is_applied_as_one(studio: Studio, sample_id: 
     assert told(studio.undo(OWNER, sample_id)) == told(stored)
 
 
+def test_undo_in_a_draft_takes_its_last_edit_back_and_no_stored_one(studio: Studio, sample_id: str) -> None:
+    stored = studio.act(OWNER, sample_id, lambda s: judge.edit_object(s, "lamp-1", label="lantern"))
+    studio.begin_draft(OWNER, sample_id)
+    first = studio.act(OWNER, sample_id, lambda s: judge.correct_relation(s, "ball-1", "right of", "lamp-1"))
+    seen = studio.revision(OWNER, sample_id)
+    studio.act(OWNER, sample_id, lambda s: judge.correct_relation(s, "ball-1", "behind", "lamp-1"))
+    assert told(studio.undo(OWNER, sample_id)) == told(first)
+    assert studio.steps(OWNER, sample_id) == (True, True)
+    studio.redo(OWNER, sample_id)
+    draft = studio.draft(OWNER, sample_id)
+    assert draft is not None
+    assert draft.words == ("Correct: ball is right of lantern.", "Correct: ball is behind lantern.")
+    with pytest.raises(InputError, match="another window"):
+        studio.apply(OWNER, sample_id, seen)
+    studio.undo(OWNER, sample_id)
+    studio.undo(OWNER, sample_id)
+    studio.undo(OWNER, sample_id)
+    assert studio.open(OWNER, sample_id).events == stored.events
+    assert told(studio.look(OWNER, sample_id)) == told(stored)
+    studio.redo(OWNER, sample_id)
+    assert told(studio.apply(OWNER, sample_id, studio.revision(OWNER, sample_id))) == told(first)
+
+
 def test_a_discarded_draft_leaves_no_trace(studio: Studio, sample_id: str) -> None:
     stored = studio.open(OWNER, sample_id)
     for end in (studio.discard, studio.undo):

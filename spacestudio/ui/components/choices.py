@@ -21,6 +21,16 @@ class Choice(gr.Dropdown):
         return payload if isinstance(payload, str) and len(payload) <= 200 else None
 
 
+class Pick(gr.Radio):
+    """One of choices that change with the sample, all in sight; gives a str or None."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        """The value as the page holds it, when it is a short text."""
+        return payload if isinstance(payload, str) and len(payload) <= 200 else None
+
+
 class Choices(gr.CheckboxGroup):
     """Some of choices that change with the samples; gives a list of str."""
 

@@ -1,0 +1,161 @@
+"""New pictures as a person asks for them: a wish, several candidates, cancel, another try, keep, many samples at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spacestudio.domain.sample import Sample
+from spacestudio.services import judge
+from spacestudio.services.studio import Studio
+from tests.browser.test_walkthrough import choose, rows, served, shows, status_has, visitor_sample
+
+__all__ = ["served"]
+pytestmark = pytest.mark.browser
+
+SCREENS = [("light", 1440, 900), ("dark", 390, 844)]
+
+
+def start(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> tuple[Studio, str, Sample]:
+    """The coffee example on the Regenerate tab: a cup, a spoon and a plate."""
+    url, studio = served
+    theme, width, height = screen
+    page.set_default_timeout(60_000)
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-coffee")
+    status_has(page, "coffee")
+    if width < 600:  # the last tabs wait in a menu
+        page.locator(".overflow-menu > button").first.click()
+        page.locator(".overflow-dropdown button", has_text="Regenerate").click()
+    else:
+        page.get_by_role("tab", name="Regenerate", exact=True).click()
+    shows(page, "want-order", "cup")
+    return studio, *visitor_sample(studio, "coffee")
+
+
+def order(page: Any) -> list[str]:
+    """Names in the depth order's list."""
+    said: list[str] = page.eval_on_selector_all("#want-order label", "all => all.map(l => l.innerText.trim())")
+    return [line.split(". ", 1)[1] for line in said if ". " in line]
+
+
+def wait_order(page: Any, names: list[str]) -> None:
+    page.wait_for_function(
+        "names => JSON.stringify([...document.querySelectorAll('#want-order label')].map(l => l.innerText.trim())) === JSON.stringify(names)",
+        arg=[f"{k}. {name}" for k, name in enumerate(names, 1)],
+    )
+
+
+def thumbs(page: Any) -> Any:
+    return page.locator("#candidates button.thumbnail-item")
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}-{s[1]}")
+def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> None:
+    studio, owner, sample = start(page, served, screen)
+    shows(page, "regenerate-progress", "Ask for something first")
+    shows(page, "verdicts", "No picture was made yet")
+    assert page.is_disabled("#regenerate")
+    assert page.is_disabled("#keep")
+
+    # depth order by buttons: the farthest comes one nearer, and back with the other button
+    before = order(page)
+    assert len(before) == 3
+    page.locator("#want-order label").last.click()
+    page.wait_for_selector("#want-order label:last-of-type input:checked")
+    page.click("#want-nearer")
+    wait_order(page, [before[0], before[2], before[1]])
+    assert page.locator("#want-order input:checked").count() == 1
+    page.click("#want-farther")
+    wait_order(page, before)
+    page.click("#want-reset")
+    shows(page, "regenerate-progress", "Ask for something first")
+
+    # a wish, three pictures
+    choose(page, "want-subject", "plate")
+    choose(page, "want-object", "cup")
+    choose(page, "want-predicate", "above")
+    page.click("#want-ask")
+    shows(page, "wanted", "above")
+    shows(page, "regenerate-progress", "Ready")
+    page.click("#regenerate")
+    shows(page, "regenerate-progress", "made.")
+    shows(page, "verdicts", "Candidate with seed")
+    made = studio.candidates(owner, sample.id)
+    assert 1 <= len(made) <= 3
+    assert thumbs(page).count() == len(made)
+    assert page.locator("#verdicts .verdict-true, #verdicts .verdict-false, #verdicts .verdict-undecided").count() == 1
+    assert page.is_disabled("#cancel-regenerate")
+
+    # the first one is chosen, and shown with its own seed
+    thumbs(page).first.click()
+    shows(page, "verdicts", f"Candidate with seed {made[0].seed}")
+    assert page.locator("#before-after img").count() >= 2
+
+    # eight more, cancelled: what was made stays
+    page.locator("#count input[type=number]").fill("8")
+    page.locator("#count input[type=number]").press("Tab")
+    page.click("#regenerate")
+    shows(page, "regenerate-progress", "of 8")
+    page.click("#cancel-regenerate")
+    shows(page, "regenerate-progress", "Cancelled; what was made stays")
+    page.wait_for_function("n => document.querySelectorAll('#candidates button.thumbnail-item').length >= n", arg=len(made))
+    after = studio.candidates(owner, sample.id)
+    assert {c.id for c in made} <= {c.id for c in after}
+    assert len(after) < 8
+    page.wait_for_selector("#cancel-regenerate:disabled")
+
+    # nothing is cut off
+    wide = screen[1]
+    for part in ("#want-order", "#regenerate", "#candidates", "#verdicts", "#keep", "#retry", "#before-after"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, part
+        assert box["x"] + box["width"] <= wide + 1, part
+
+    page.click("#keep")
+    status_has(page, "picture: compositor")
+    kept = [e for e in studio.samples(owner) if e.parent == sample.id]
+    assert len(kept) == 1
+
+
+def test_try_again_only_what_failed_and_many_samples(page: Any, served: tuple[str, Studio]) -> None:
+    studio, owner, sample = start(page, served, SCREENS[0])
+    studio.act(owner, sample.id, lambda s: judge.want_relation(s, "cup-1", "at the same depth", "plate-1"))
+    page.click("#want-reset")  # draws nothing new by itself; then the wish is asked as a person would
+    choose(page, "want-subject", "cup")
+    choose(page, "want-object", "plate")
+    choose(page, "want-predicate", "at the same depth")
+    page.click("#want-ask")
+    shows(page, "wanted", "same depth")
+
+    # all samples with a wish, from the list
+    page.get_by_text("Many samples at once").click()
+    shows(page, "many-samples", "coffee")
+    page.click("#many-start")
+    shows(page, "many-progress", "made.")
+    page.wait_for_function(
+        "() => document.querySelector('#many-summary [data-testid^=cell-0-]')?.innerText.includes('coffee')"
+    )
+    row = rows(page, "many-summary")[0]
+    made = studio.candidates(owner, sample.id)
+    assert row[1] == str(len(made))
+    shows(page, "verdicts", "Candidate with seed")
+
+    failing = [c for c in made if c.counts["verified"] == 0]
+    if failing:
+        thumbs(page).nth(made.index(failing[0])).click()
+        shows(page, "verdicts", f"seed {failing[0].seed}")
+        page.click("#retry")
+        page.wait_for_function(
+            "() => /Better after|Nothing better was found/.test(document.getElementById('regenerate-progress').innerText)"
+        )
+        after = studio.candidates(owner, sample.id)
+        assert {c.id for c in made} <= {c.id for c in after}
+        better = [c for c in after if c.id not in {m.id for m in made}]
+        assert all(c.counts["verified"] > 0 or c.counts["failed"] < failing[0].counts["failed"] for c in better)
+    else:
+        assert page.is_disabled("#retry")
