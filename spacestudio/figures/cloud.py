@@ -23,6 +23,8 @@ NAMED = 40
 """Most objects with a trace of their own; the points of the others share one."""
 BACK = 0.1
 """How far behind the camera's place the eye stands, as a share of the median distance."""
+DIM = 0.3
+"""How much is left of everything but the selected object."""
 FEW = 8
 """Fewest points an object's box is drawn from."""
 EDGES = (0, 1, 3, 2, 0, 4, 5, 1, None, 5, 7, 3, None, 7, 6, 2, None, 6, 4)
@@ -37,6 +39,8 @@ def cloud_figure(
     budget: int = BUDGET,
     boxes: bool | Mapping[str, OrientedBox] = True,
     dark: bool = False,
+    selected: str = "",
+    key: str = "",
 ) -> go.Figure:
     """At most `budget` points, one trace an object, with its turned box, or one from the 10th to the 90th percentile.
 
@@ -48,14 +52,18 @@ def cloud_figure(
         budget: points drawn; every k-th one, so the choice never changes.
         boxes: whether to draw them; or the turned box of each object that has one, drawn instead.
         dark: for a dark page.
+        selected: id of the object to bring out; everything else is dimmed.
+        key: names the scene, so that the page keeps where the person looks from.
 
-    Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`; background has none.
+    Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`; background has none. The layout's
+    `meta` holds the objects' ids, the cameras of `cameras` and `key`.
     """
     step = max(1, -(-len(cloud) // max(1, budget)))
     shown = cloud[slice(0, None, step)]
     layer_of = {name: layer.index for layer in layers for name in layer.object_ids} if color_by == "layer" else {}
     names = [(f"{layer_of[o.id]} · " if o.id in layer_of else "") + short(o.name) for o in objects]
     own = _own_colors(objects, color_by, layers, dark)
+    place = next((i for i, o in enumerate(objects) if o.id == selected), None)
     palette, color = _quantised(shown.colors) if color_by == "photo" else _by_object(shown, own, look(dark).gap)
     unit = "m" if cloud.unit == "m" else "relative"
     data: list[Any] = []
@@ -67,21 +75,27 @@ def cloud_figure(
             name = "background" if i == -1 else "other objects" if i == -2 else names[i]
             data.append(_points(shown[mine], color[mine], palette, name, f"o{i}", " m" if unit == "m" else ""))
             data[-1].showlegend = i < 0 or boxes is False
+            data[-1].opacity = 1.0 if place is None or i == place else DIM
     if boxes is not False:
         turned = {} if boxes is True else boxes
         for i, name in enumerate(names[:NAMED]):
             own_box = turned.get(objects[i].id)
             corners = own_box.corners.astype(np.float32) if own_box is not None else box_corners(cloud, i)
             if corners is not None:
-                data.append(_box(corners, own[i], name, f"o{i}"))
-                labels.append(_label(corners, own[i], name))
+                bright = place is None or i == place
+                data.append(_box(corners, own[i], name, f"o{i}", i, 9 if i == place else 4, 1.0 if bright else DIM))
+                labels.append(_label(corners, own[i], name, 0.85 if bright else 0.5))
     title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units, not metres'}"
     legend = {
         "orientation": "h", "itemsizing": "constant", "x": 0, "y": 0, "yanchor": "top", "maxheight": 0.25, "bgcolor": CLEAR,
     }  # fmt: skip
     margin = {"l": 0, "r": 0, "t": 30, "b": 0}
-    scene = _scene(shown, unit, dark) | {"annotations": labels}
-    return go.Figure(data, layout(dark, title, scene=scene, legend=legend, margin=margin, showlegend=bool(objects)))
+    seen_from = cameras(shown)
+    scene = _scene(shown, unit, dark) | {"annotations": labels, "camera": seen_from["front"]}
+    meta = {"key": key, "ids": [o.id for o in objects], "cameras": seen_from}
+    return go.Figure(
+        data, layout(dark, title, scene=scene, legend=legend, margin=margin, showlegend=bool(objects), meta=meta)
+    )
 
 
 def box_corners(cloud: PointCloud, place: int) -> NDArray[np.float32] | None:
@@ -110,20 +124,31 @@ def _points(
     )  # fmt: skip
 
 
-def _box(corners: NDArray[np.float32], color: str, name: str, group: str) -> go.Scatter3d:
+def _box(
+    corners: NDArray[np.float32], color: str, name: str, group: str, place: int, width: int, opacity: float
+) -> go.Scatter3d:
     """Its edges; the entry in the legend that hides and shows the object."""
     path = np.array([corners[c] if c is not None else (np.nan,) * 3 for c in EDGES], np.float32)
     x, y, z = (np.ascontiguousarray(v) for v in path.T)
     return go.Scatter3d(
-        x=x, y=z, z=-y, mode="lines", name=name, legendgroup=group, line={"color": color, "width": 4}, hoverinfo="skip"
+        x=x,
+        y=z,
+        z=-y,
+        mode="lines",
+        name=name,
+        legendgroup=group,
+        line={"color": color, "width": width},
+        opacity=opacity,
+        hoverinfo="none",
+        customdata=np.full(len(path), place, np.int16),
     )
 
 
-def _label(corners: NDArray[np.float32], color: str, name: str) -> dict[str, Any]:
+def _label(corners: NDArray[np.float32], color: str, name: str, opacity: float) -> dict[str, Any]:
     """Its name over the middle of its top. Plotly draws text inside the 3D canvas without reading entities, so not there."""
     x, y, z = float(corners[:, 0].mean()), float(corners[:, 1].min()), float(corners[:, 2].mean())
     return {
-        "x": x, "y": z, "z": -y, "text": name, "showarrow": False, "yshift": 9, "bgcolor": color, "opacity": 0.85,
+        "x": x, "y": z, "z": -y, "text": name, "showarrow": False, "yshift": 9, "bgcolor": color, "opacity": opacity,
         "borderpad": 1, "font": {"color": ink_on(color), "size": 11},
     }  # fmt: skip
 
@@ -154,22 +179,49 @@ def _quantised(colors: NDArray[np.uint8]) -> tuple[list[str], NDArray[np.uint8]]
     return ["#{:02x}{:02x}{:02x}".format(*c) for c in table], np.asarray(small, np.uint8)[0]
 
 
+def cameras(cloud: PointCloud) -> dict[str, dict[str, dict[str, float]]]:
+    """Plotly cameras by viewpoint.
+
+    "front" is a little behind where the camera stood, looking the way it looked. The others show the whole cloud: "left",
+    "right" and "back" after quarter turns round the scene, "top" from above with forward upwards.
+    """
+    low, high = _limits(cloud)
+    span = high - low
+    unit = float(np.cbrt(span.prod()))  # Plotly's: the box's sides have geometric mean 1 and its middle is the origin
+    away = float(np.median(cloud.points_camera[:, 2])) if len(cloud) else 1.0
+    middle = (low + high) / 2
+    width, length, height = (span / unit).tolist()
+    turned = {
+        "left": (-(width / 2 + 1.15 * max(length, height)), 0.0, 0.0),
+        "back": (0.0, length / 2 + 1.15 * max(width, height), 0.0),
+        "right": (width / 2 + 1.15 * max(length, height), 0.0, 0.0),
+        "top": (0.0, -0.001, height / 2 + 1.15 * max(width, length)),
+    }
+    front = (np.array([0, -BACK * away, 0]) - middle) / unit
+    aim = (np.array([0, away, 0]) - middle) / unit
+    placed = {"front": (front.tolist(), aim.tolist())} | {name: (eye, (0.0, 0.0, 0.0)) for name, eye in turned.items()}
+    up = {"x": 0.0, "y": 0.0, "z": 1.0}
+    return {
+        name: {"eye": dict(zip("xyz", eye, strict=True)), "center": dict(zip("xyz", center, strict=True)), "up": up}
+        for name, (eye, center) in placed.items()
+    }
+
+
+def _limits(cloud: PointCloud) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(3,) and (3,): the ends of what is drawn, as right, forward, up."""
+    points = cloud.points_camera[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
+    low, high = (points.min(0), points.max(0)) if len(points) else (np.zeros(3, np.float32), np.ones(3, np.float32))
+    return low, low + np.maximum(high - low, np.float32(1e-6))
+
+
 def _scene(shown: PointCloud, unit: str, dark: bool) -> dict[str, Any]:
-    """Axes named and equal; the eye a little behind where the camera stood, looking the way it looked."""
+    """Axes named and equal."""
     style = look(dark)
-    points = shown.points_camera[:, [0, 2, 1]] * np.array([1, 1, -1], np.float32)
-    low, high = (points.min(0), points.max(0)) if len(points) else (np.zeros(3), np.ones(3))
-    span = np.maximum(high - low, 1e-6)
-    unit_length = float(np.cbrt(span.prod()))  # Plotly's: the box's sides have geometric mean 1 and its middle is the origin
-    away = float(np.median(points[:, 1])) if len(points) else 1.0
-    eye = (np.array([0, -BACK * away, 0]) - (low + high) / 2) / unit_length
-    aim = (np.array([0, away, 0]) - (low + high) / 2) / unit_length
+    low, high = _limits(shown)
     pane = {"gridcolor": style.faint, "zeroline": False, "showbackground": False, "nticks": 5, "showspikes": False}
     pane["color"] = NEUTRAL
-    words = ("right", "forward", "up")
     axes = {
-        f"{a}axis": pane | {"title": {"text": f"{w}, {unit}"}, "range": [float(low[k]), float(low[k] + span[k])]}
-        for k, (a, w) in enumerate(zip("xyz", words, strict=True))
+        f"{a}axis": pane | {"title": {"text": f"{w}, {unit}"}, "range": [float(low[k]), float(high[k])]}
+        for k, (a, w) in enumerate(zip("xyz", ("right", "forward", "up"), strict=True))
     }
-    camera = {name: dict(zip("xyz", at.tolist(), strict=True)) for name, at in (("eye", eye), ("center", aim))}
-    return axes | {"bgcolor": CLEAR, "aspectmode": "data", "camera": camera, "dragmode": "turntable", "uirevision": "keep"}
+    return axes | {"bgcolor": CLEAR, "aspectmode": "data", "dragmode": "turntable", "uirevision": "keep"}

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from spacestudio.domain.depth import DepthMap
-from spacestudio.figures.style import NO_DEPTH, VIRIDIS, layout, look, plain, scale, viridis
+from spacestudio.figures.style import NO_DEPTH, VIRIDIS, layout, look, scale, viridis
 
 WIDTH = 320
 """Widest heat map sent to the page, px; larger maps are thinned by whole rows and columns."""
@@ -24,10 +24,9 @@ def depth_figure(depth: DepthMap, dark: bool = False) -> go.Figure:
     rows, columns = np.arange(step // 2, height, step), np.arange(step // 2, width, step)
     z = reading(depth)[np.ix_(rows, columns)]
     low, high = (float(v) for v in depth.percentiles()) if depth.kind == "metric" else (0.0, 1.0)
-    digits, unit = (".2f", " m") if depth.kind == "metric" else (".3f", " (relative, 0 near – 1 far)")
+    digits, unit = (".2f", " m") if depth.kind == "metric" else (".2f", " (relative: 0 near – 1 far)")
     gaps = 1 - float(depth.valid.mean()) if depth.valid.size else 0.0
-    title = axis_title(depth) + (f" · {plain(depth.source)}" if depth.source else "")
-    title += f" · {gaps:.0%} without depth" if gaps >= 0.005 else ""
+    title = axis_title(depth) + (f" · no depth: {gaps:.0%}" if gaps >= 0.005 else "")
     heat = go.Heatmap(
         x=columns.astype(np.int32), y=rows.astype(np.int32), z=z, zmin=low, zmax=max(high, low + 1e-6),
         colorscale=scale(VIRIDIS[::-1]), hoverongaps=False,
@@ -70,4 +69,4 @@ def axis_title(depth: DepthMap) -> str:
     """What the numbers of `reading` are."""
     if depth.kind == "metric":
         return "Distance, m"
-    return "Farness, relative (0 near – 1 far)"
+    return "Farness, relative: 0 near – 1 far"

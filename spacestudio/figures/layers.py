@@ -1,30 +1,35 @@
-"""Depth layers: laid over the picture, and as a strip from near to far."""
+"""Depth layers: laid over the picture, and what a strip from near to far shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Layer
-from spacestudio.figures.depth import axis_title, reading, to_reading
-from spacestudio.figures.style import NEUTRAL, ink_on, layer_colors, layout, look, plain, rgb, short
+from spacestudio.figures.depth import axis_title, to_reading
+from spacestudio.figures.style import ink_on, layer_colors, rgb
 from spacestudio.geometry.layering import layer_map
 
 TINT = 0.55
 BINS = 80
 MAX_HISTOGRAM_PIXELS = 100_000
+CHOSEN = "#ff2d9b"
+"""Outline of the selected object: a hue no layer has."""
 
 
 def layer_overlay(
-    image: NDArray[np.uint8], depth: DepthMap, layers: Sequence[Layer], objects: Sequence[SceneObject] = ()
+    image: NDArray[np.uint8],
+    depth: DepthMap,
+    layers: Sequence[Layer],
+    objects: Sequence[SceneObject] = (),
+    selected: str = "",
 ) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: the picture in grey, each pixel tinted by its layer, objects outlined in white.
+    """(H, W, 3) uint8: the picture in grey, each pixel tinted by its layer, objects outlined in white, the selected in pink.
 
     Pixels without depth stay grey.
     """
@@ -41,6 +46,10 @@ def layer_overlay(
     for o in objects:
         if o.mask is not None:
             picture[_rim(o.mask, reach)] = 255
+    chosen = next((o.mask for o in objects if o.id == selected and o.mask is not None), None)
+    if chosen is not None:
+        picture[_rim(chosen, 4 * reach)] = 255
+        picture[_rim(chosen, 3 * reach)] = rgb(CHOSEN)
     tinted_image: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
     return tinted_image
 
@@ -54,102 +63,60 @@ def _rim(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     return mask & ~inner
 
 
-def layer_strip(layers: Sequence[Layer], objects: Sequence[SceneObject], depth: DepthMap, dark: bool = False) -> go.Figure:
-    """Near to far: each object from its 10th to its 90th percentile with the median marked, in its layer's colour.
+def layer_strip(
+    layers: Sequence[Layer],
+    objects: Sequence[SceneObject],
+    depth: DepthMap,
+    names: Mapping[str, str] | None = None,
+    own: bool = False,
+) -> dict[str, Any]:
+    """What the layer editor draws: cuts, shares of the picture, and each object from its 10th to its 90th percentile.
 
-    Below it the histogram of the whole map; the cuts between layers run through both. Objects without depth are left out.
+    Args:
+        layers: near to far; their objects come in their order.
+        objects: those without depth are only counted.
+        depth: of the picture they are in.
+        names: object id -> what a person reads, else the object's name.
+        own: whether a person set the cuts.
+
+    All places are farness; `low` and `high` are what is read at 0 and 1.
     """
-    style = look(dark)
+    of = {name: (layer.index, k) for layer in layers for k, name in enumerate(layer.object_ids)}
+    bars = [_bar(o, depth, of.get(o.id, (0, 0))[0], (names or {}).get(o.id, o.name)) for o in objects if o.depth is not None]
+    last = len(layers) + 1
+    bars.sort(key=lambda bar: (of.get(bar["id"], (last, 0)), bar["median"], bar["id"]))
     colors = layer_colors(len(layers))
-    of = {name: i for i, layer in enumerate(layers) for name in layer.object_ids}
-    spans = sorted(((_span(o, depth), o) for o in objects if o.depth is not None), key=lambda item: (item[0][1], item[1].id))
     low, high = (to_reading(depth, v) for v in (0.0, 1.0))
-    unit, digits = (" m", 2) if depth.kind == "metric" else ("", 3)
-    bars: dict[str, list[Any]] = {"base": [], "x": [], "y": [], "text": [], "color": []}
-    for (near, middle, far), o in spans:
-        layer = of.get(o.id)
-        bars["base"].append(near)
-        bars["x"].append(far - near)
-        bars["y"].append(o.id)
-        bars["color"].append(colors[layer] if layer is not None else style.gap)
-        place = f"layer {layers[layer].index}" if layer is not None else "no layer"
-        bars["text"].append(
-            f"{plain(o.name)}, {place}<br>median {middle:.{digits}f}{unit}, "
-            f"10–90 % {near:.{digits}f} – {far:.{digits}f}{unit}"
-        )  # fmt: skip
-    medians = [span[1] for span, _ in spans]
-    edges, counts = _histogram(depth, low, high)
-    figure = go.Figure(
-        [
-            go.Bar(
-                base=bars["base"], x=bars["x"], y=bars["y"], orientation="h", marker={"color": bars["color"]}, width=0.6,
-                hovertext=bars["text"], hoverinfo="text", textposition="none", showlegend=False,
-            ),
-            go.Scatter(
-                x=medians, y=bars["y"], mode="markers", hoverinfo="skip", showlegend=False,
-                marker={"symbol": "line-ns", "size": 13, "line": {"width": 3, "color": [ink_on(c) for c in bars["color"]]}},
-            ),
-            go.Bar(
-                x=(edges[:-1] + edges[1:]) / 2, y=counts, width=np.diff(edges), xaxis="x", yaxis="y2", showlegend=False,
-                marker={"color": style.gap},
-                hovertemplate=f"%{{x:.{digits}f}}{unit}: %{{y:.1%}} of the picture<extra></extra>",
-            ),
-        ]
-    )  # fmt: skip
-    shapes = [_band(to_reading(depth, a.near), to_reading(depth, a.far), c) for a, c in zip(layers, colors, strict=True)]
-    shapes += [_cut(to_reading(depth, layer.near), NEUTRAL) for layer in layers[1:]]
-    words = [f"{layer.index}" for layer in layers]
-    if len(words) > 1:
-        words[0], words[-1] = f"layer {words[0]}, nearest", f"{words[-1]}, farthest"
-    tops = [_caption(w, to_reading(depth, (a.near + a.far) / 2), style.ink) for w, a in zip(words, layers, strict=True)]
-    grid = {"gridcolor": style.faint, "zeroline": False}
-    pad = (high - low) * 0.02 or 0.01
-    figure.update_layout(
-        layout(
-            dark, shapes=shapes, annotations=tops, bargap=0, height=220 + 24 * max(1, len(spans)),
-            margin={"l": 8, "r": 12, "t": 30, "b": 52},
-            xaxis=grid | {"title": {"text": axis_title(depth)}, "range": [low - pad, high + pad], "anchor": "y2"},
-            yaxis={
-                "domain": [0.34, 1], "autorange": "reversed", "type": "category", "automargin": True, "ticklabelstandoff": 4,
-                "tickmode": "array", "tickvals": bars["y"], "ticktext": [short(o.name) for _, o in spans],
-            },
-            yaxis2={"domain": [0, 0.28], "visible": False},
-        )
-    )  # fmt: skip
-    return figure
+    return {
+        "unit": "m" if depth.kind == "metric" else "",
+        "title": axis_title(depth),
+        "low": low,
+        "high": high,
+        "digits": 2,
+        "own": own,
+        "missing": len(objects) - len(bars),
+        "cuts": [layer.near for layer in layers[1:]],
+        "layers": [{"index": a.index, "color": c, "ink": ink_on(c)} for a, c in zip(layers, colors, strict=True)],
+        "shares": _shares(depth).tolist(),
+        "objects": bars,
+    }
 
 
-def _span(o: SceneObject, depth: DepthMap) -> tuple[float, float, float]:
-    """The object's near end, median and far end on the scale of `reading`."""
+def _bar(o: SceneObject, depth: DepthMap, layer: int, name: str) -> dict[str, Any]:
+    """The object's near end, median and far end as farness, and what is said about them."""
     assert o.depth is not None
     values = np.array([o.depth.p10, o.depth.median, o.depth.p90], np.float32)
-    if depth.kind != "metric":
-        values = np.sort(depth.to_farness(values))
-    return float(values[0]), float(values[1]), float(values[2])
+    near, middle, far = (float(v) for v in np.sort(depth.to_farness(values)))
+    said = values.tolist() if depth.kind == "metric" else [near, middle, far]
+    unit = " m" if depth.kind == "metric" else " (relative: 0 near – 1 far)"
+    place = f"layer {layer}" if layer else "no layer"
+    note = f"{name}, {place}: median {said[1]:.2f}{unit}, 10–90 % {said[0]:.2f} – {said[2]:.2f}"
+    return {"id": o.id, "label": name, "layer": layer, "near": near, "median": middle, "far": far, "note": note}
 
 
-def _histogram(depth: DepthMap, low: float, high: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(BINS + 1,) edges and (BINS,) shares of the valid pixels."""
-    values = reading(depth)[depth.valid]
+def _shares(depth: DepthMap) -> NDArray[np.float64]:
+    """(BINS,) share of the valid pixels in each step of farness."""
+    values = depth.farness()[depth.valid]
     values = values[:: max(1, len(values) // MAX_HISTOGRAM_PIXELS)]
-    counts, edges = np.histogram(np.clip(values, low, high), BINS, (low, high if high > low else low + 1))
-    return edges.astype(np.float64), counts / max(1, len(values))
-
-
-def _band(near: float, far: float, color: str) -> dict[str, Any]:
-    return {
-        "type": "rect", "xref": "x", "yref": "paper", "x0": near, "x1": far, "y0": 0, "y1": 1,
-        "fillcolor": color, "opacity": 0.16, "line": {"width": 0}, "layer": "below",
-    }  # fmt: skip
-
-
-def _cut(at: float, ink: str) -> dict[str, Any]:
-    line = {"color": ink, "width": 1.5, "dash": "dot"}
-    return {"type": "line", "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1, "line": line}
-
-
-def _caption(text: str, at: float, ink: str) -> dict[str, Any]:
-    return {
-        "text": text, "x": at, "xref": "x", "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False,
-        "font": {"color": ink, "size": 12},
-    }  # fmt: skip
+    counts, _ = np.histogram(values, BINS, (0, 1))
+    return counts / max(1, len(values))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.events import fold
@@ -17,6 +18,7 @@ from spacestudio.domain.graph import VERDICTS, Relation
 from spacestudio.domain.objects import SceneObject, fresh_id
 from spacestudio.domain.qa import QA_STATUSES, QAPair
 from spacestudio.domain.sample import Sample
+from spacestudio.engines.segment.brush import alike, stroke
 from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
 from spacestudio.qa.relation import CANNOT_TELL
@@ -32,6 +34,8 @@ Act = tuple[str, dict[str, Any]]
 
 MAX_LABEL = 60
 MAX_TEXT = 2000
+MAX_RADIUS = 500
+"""Of a brush, px."""
 
 
 def clean_label(text: str) -> str:
@@ -308,3 +312,87 @@ def question_of(sample: Sample, key: str) -> QAPair:
     if found is None:
         raise NotFound("This question is no longer asked", next_step="Choose one from the list")
     return found
+
+
+def paint_mask(
+    sample: Sample, object_id: str, strokes: Sequence[tuple[Sequence[tuple[float, float]], float]], add: bool = True
+) -> list[Act]:
+    """Correct: these pixels belong to an object (or don't); its box becomes the tight box of its mask.
+
+    Args:
+        sample: with the object.
+        object_id: whose mask.
+        strokes: each the (x, y) points of a brush in picture px, and its radius in px.
+        add: paint, else erase.
+
+    Raises:
+        InputError: no stroke, a number that is not finite, or nothing would be left of the mask.
+    """
+    o = _object(sample, object_id)
+    covered = np.zeros((sample.height, sample.width), bool)
+    for points, radius in strokes:
+        if not len(points) or not np.isfinite([*np.ravel(points), radius]).all() or not 0 < radius <= MAX_RADIUS:
+            raise InputError(
+                "A brush stroke without points, or too wide",
+                f"finite points, a radius up to {MAX_RADIUS} px",
+                "Draw it again",
+            )
+        covered |= stroke(sample.height, sample.width, points, radius)
+    mask = _mask(sample, o)
+    return _with_mask(sample, o, mask | covered if add else mask & ~covered)
+
+
+def grow_mask(sample: Sample, object_id: str, point: tuple[float, float], add: bool = True) -> list[Act]:
+    """Correct: what looks alike round this place, at one depth, belongs to an object (or doesn't).
+
+    Args:
+        sample: with the object.
+        object_id: whose mask.
+        point: (x, y) in picture px.
+        add: grow, else cut.
+
+    Raises:
+        InputError: outside the picture, nothing there to add or to cut, or nothing would be left of the mask.
+    """
+    o = _object(sample, object_id)
+    x, y = point
+    if not (0 <= x < sample.width and 0 <= y < sample.height):
+        raise InputError(f"The place ({x:.0f}, {y:.0f})", "a place inside the picture", "Click in the picture")
+    mask = _mask(sample, o)
+    if not add and not mask[int(y), int(x)]:
+        raise InputError(f"This place is not in the mask of “{o.name}”", next_step="Click inside its coloured shape")
+    region = alike(sample.image, sample.depth, (x, y), None if add else mask)
+    if add and not (region & ~mask).any():
+        raise InputError(
+            f"All that looks alike here is in the mask of “{o.name}” already", next_step="Click beside it, or use the brush"
+        )
+    return _with_mask(sample, o, mask | region if add else mask & ~region)
+
+
+def _mask(sample: Sample, o: SceneObject) -> NDArray[np.bool_]:
+    """(H, W) bool: an object's mask; its box where it has none."""
+    if o.mask is not None:
+        return o.mask
+    mask = np.zeros((sample.height, sample.width), bool)
+    mask[o.box.slices(sample.width, sample.height)] = True
+    return mask
+
+
+def _with_mask(sample: Sample, o: SceneObject, mask: NDArray[np.bool_]) -> list[Act]:
+    box = Box.around(mask)
+    if box is None or min(box.width, box.height) < 2:
+        raise InputError(
+            f"Nothing would be left of “{o.name}”",
+            "a mask of at least 2 × 2 px",
+            "Take less away, or delete the object if it is not there",
+        )
+    if o.mask is not None and np.array_equal(mask, o.mask):
+        return []
+    new = object_payload(o.but(box=box, mask=mask))
+    change = {"id": o.id, "box_xyxy_px": new["box_xyxy_px"], "mask": new["mask"]}
+    return [("object.edit", change | ({} if o.origin == "render" else {"origin": "person"}))]
+
+
+def delete_objects(sample: Sample, object_ids: Sequence[str]) -> list[Act]:
+    """Correct: none of these objects is in the picture; one step to undo."""
+    return [act for object_id in dict.fromkeys(object_ids) for act in delete_object(sample, object_id)]

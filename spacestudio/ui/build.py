@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from spacestudio.errors import InputError
 from spacestudio.services.studio import Studio
 from spacestudio.settings import settings
 from spacestudio.ui.components.choices import Choice
+from spacestudio.ui.components.place import Place
 from spacestudio.ui.frame import Done, Frame, Look, header
-from spacestudio.ui.session import browser_secret, new_visitor, shown
+from spacestudio.ui.session import browser_secret, new_visitor, shown, visitor_of
 from spacestudio.ui.tabs.dataset import dataset_tab
 from spacestudio.ui.tabs.depth import depth_tab
 from spacestudio.ui.tabs.graph import graph_tab
@@ -21,16 +23,19 @@ from spacestudio.ui.tabs.regenerate import regenerate_tab
 from spacestudio.ui.tabs.space import space_tab
 from spacestudio.ui.theme import CSS, theme
 
-SHORTCUTS = Path(__file__).resolve().parents[2] / "assets" / "studio.js"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+SCRIPTS = ("keys.js", "studio.js")
+OPEN = "Open one in the **Image** tab: drop it there, pick an example, or name a scene."
 TABS = (
-    ("image", "Image", image_tab),
-    ("depth", "Depth & layers", depth_tab),
-    ("space", "3D", space_tab),
-    ("graph", "Graph", graph_tab),
-    ("regenerate", "Regenerate", regenerate_tab),
-    ("questions", "Questions", questions_tab),
-    ("dataset", "Data set", dataset_tab),
+    ("image", "Image", image_tab, "**Start here.** Drop a picture below, pick an example, or name a scene."),
+    ("depth", "Depth & layers", depth_tab, f"Here stands how far everything in a picture is. {OPEN}"),
+    ("space", "3D", space_tab, f"Here a picture is seen as a cloud of points, from any side. {OPEN}"),
+    ("graph", "Graph", graph_tab, f"Here stands what is left of, in front of or on what in a picture. {OPEN}"),
+    ("regenerate", "Regenerate", regenerate_tab, f"Here a picture is asked for anew, with changes. {OPEN}"),
+    ("questions", "Questions", questions_tab, f"Here stand questions about a picture, to accept, correct or reject. {OPEN}"),
+    ("dataset", "Data set", dataset_tab, f"Here your pictures become a data set. {OPEN}"),
 )
+"""Name, title, what builds it, and what it says while nothing is open."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -43,28 +48,46 @@ def build(studio: Studio) -> gr.Blocks:
         sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
         with gr.Row(elem_id="top", elem_classes="studio-header"):
             gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
+            previous = gr.Button("‹", elem_id="sample-previous", min_width=32, scale=0)
             samples = Choice([], label="Sample", elem_id="samples", min_width=180, scale=2)
+            following = gr.Button("›", elem_id="sample-next", min_width=32, scale=0)
             undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
             redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
+            address = Place(elem_id="saved")
             ask = gr.Checkbox(label="Preview edits", elem_id="ask", min_width=120, scale=0, container=False)
+            gr.Button("? Keys", elem_id="help", min_width=70, scale=0)
         status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
         with gr.Column(visible=False, elem_id="draft", elem_classes="draft") as draft:
             followed = gr.Markdown(elem_id="followed")
             with gr.Row():
                 apply = gr.Button("Apply", variant="primary", elem_id="apply-draft", min_width=90, scale=0)
                 discard = gr.Button("Discard", elem_id="discard-draft", min_width=90, scale=0)
+        seen = gr.State(0)
         parts = {"samples": samples, "status": status, "undo": undo, "redo": redo, "draft": draft, "followed": followed}
-        frame = Frame(studio, visitor, sample, selected, tab, ask, place, header(parts))
+        parts["seen"] = seen
+        frame = Frame(studio, visitor, sample, selected, tab, ask, place, address, header(parts))
         with gr.Tabs(elem_id="tabs") as tabs:
-            for name, title, make in TABS:
+            for name, title, make, first in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
+                    frame.first_steps.append(gr.Markdown(first, visible=False, elem_classes="empty first-step"))
                     make(frame)
                 _draw_on_open(frame, opened, name)
         frame.on(samples.input, lambda look, chosen: Done(chosen or "", ""), [samples])
+        for button, step in ((previous, -1), (following, 1)):
+            frame.on(button.click, _beside(step), js=None)
         frame.on(undo.click, _step("undo"))
         frame.on(redo.click, _step("redo"))
-        frame.on(apply.click, _decide("apply"))
-        frame.on(discard.click, _decide("discard"))
+        frame.on(apply.click, _apply, [seen])
+        frame.on(discard.click, _discard)
+        address.go(
+            shown(_go(frame)),
+            frame.inputs,
+            [frame.tab, tabs, *frame.outputs],
+            show_progress="hidden",
+            trigger_mode="multiple",
+            concurrency_limit=1,
+            api_visibility="private",
+        )
         frame.wire_all()
         controls = frame.inputs[len(frame.fixed) :]
         page.load(
@@ -79,8 +102,12 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
-    def draw(visitor: Any, sample: Any, selected: Any, _tab: Any, _ask: Any, *controls: Any) -> list[Any]:
-        if not visitor:  # the first tab opens before the visitor is known; arriving draws it
+    def draw(
+        request: gr.Request, visitor: Any, sample: Any, selected: Any, tab: Any, _ask: Any, *controls: Any
+    ) -> list[Any]:
+        frame.tab_opened(request, name)
+        # The first tab opens before the visitor is known; and what opened a tab by itself has drawn it.
+        if not visitor or tab == name:
             return [name, *[gr.skip()] * len(frame.outputs)]
         return [name, *frame.drawn(visitor, sample, selected or "", name, controls)]
 
@@ -96,6 +123,21 @@ def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
     )
 
 
+def _beside(step: int) -> Any:
+    """The sample before or after the open one."""
+
+    def run(look: Look) -> Done:
+        listed = [entry.id for entry in look.studio.samples(look.visitor)]
+        if look.sample is None or look.sample.id not in listed:
+            return Done(listed[-1] if listed else "", "")
+        at = listed.index(look.sample.id) + step
+        if not 0 <= at < len(listed):
+            return Done(note="This is the first sample." if step < 0 else "This is the last sample.")
+        return Done(listed[at], "")
+
+    return run
+
+
 def _step(kind: str) -> Any:
     def run(look: Look) -> None:
         if look.sample is not None:
@@ -104,25 +146,60 @@ def _step(kind: str) -> Any:
     return run
 
 
-def _decide(what: str) -> Any:
-    def run(look: Look) -> None:
-        if look.sample is not None:
-            getattr(look.studio, what)(look.visitor, look.sample.id)
+def _apply(look: Look, seen: int) -> Done:
+    """Apply what this window shows; another window may have changed the preview since."""
+    s = look.opened()
+    if look.studio.draft(look.visitor, s.id) is None:
+        raise InputError("No edit waits any more", next_step="Edit again")
+    look.studio.apply(look.visitor, s.id, seen)
+    return Done(note="Applied, as one step.")
+
+
+def _discard(look: Look) -> Done:
+    s = look.opened()
+    waited = look.studio.draft(look.visitor, s.id)
+    look.studio.discard(look.visitor, s.id)
+    return Done(note="Discarded; the sample is as it was." if waited else "")
+
+
+NOT_HERE = "The sample of this link is not here: it was deleted, or is another visitor's."
+
+
+def _arrive(frame: Frame) -> Any:
+    """A visitor arrives or reloads: what the address names is opened, else what was open, else the newest sample."""
+
+    def run(request: gr.Request, visitor: Any, place: Any, *controls: Any) -> list[Any]:
+        known = visitor if isinstance(visitor, str) and visitor else new_visitor()
+        kept = place if isinstance(place, dict) else {}
+        link = {name: str(request.query_params.get(name) or "") for name in ("sample", "tab")}
+        frame.studio.welcome(known)
+        listed = [entry.id for entry in frame.studio.samples(known)]
+        newest = listed[-1] if listed else ""
+        if link["sample"] and link["sample"] not in listed:
+            gr.Warning(NOT_HERE + (" The newest one is open instead." if newest else ""), duration=12, title="Link")
+            open_id = newest
+        else:
+            open_id = next((i for i in (link["sample"], kept.get("sample")) if i and i in listed), newest)
+        tab = next((t for t in (link["tab"], kept.get("tab")) if t in frame.views), TABS[0][0])
+        return [known, tab, gr.Tabs(selected=tab), *frame.drawn(known, open_id, "", tab, controls)]
 
     return run
 
 
-def _arrive(frame: Frame) -> Any:
-    """A visitor arrives or reloads: the sample and tab that were open are open again, else the newest sample."""
+def _go(frame: Frame) -> Any:
+    """The person went back or forward, or the connection came back: what the address names is opened."""
+    count = len(frame.fixed)
 
-    def run(visitor: Any, place: Any, *controls: Any) -> list[Any]:
-        known = visitor if isinstance(visitor, str) and visitor else new_visitor()
-        kept = place if isinstance(place, dict) else {}
-        frame.studio.welcome(known)
-        listed = [entry.id for entry in frame.studio.samples(known)]
-        open_id = kept.get("sample") if kept.get("sample") in listed else (listed[-1] if listed else "")
-        tab = kept.get("tab") if kept.get("tab") in frame.views else TABS[0][0]
-        return [known, tab, gr.Tabs(selected=tab), *frame.drawn(known, open_id or "", "", str(tab), controls)]
+    def run(evt: gr.EventData, *given: Any) -> list[Any]:
+        wanted = Place.read(evt)
+        visitor, sample_id, selected, tab, _ask = given[:count]
+        listed = [entry.id for entry in frame.studio.samples(visitor_of(visitor))]
+        open_id = wanted.sample if wanted.sample in listed else sample_id if sample_id in listed else (listed or [""])[-1]
+        if wanted.sample and wanted.sample not in listed:
+            gr.Warning(NOT_HERE, duration=8, title="Link")
+        tab = wanted.tab if wanted.tab in frame.views else tab
+        kept = (selected or "") if open_id == sample_id else ""
+        return [tab, gr.Tabs(selected=tab), *frame.drawn(visitor, open_id, kept, tab, given[count:], wanted.asked)]
 
     return run
 
@@ -133,7 +210,7 @@ def launch_options(studio: Studio, **chosen: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "theme": theme(),
         "css": CSS,
-        "head": f"<script>{SHORTCUTS.read_text('utf-8')}</script>" if SHORTCUTS.is_file() else "",
+        "head": "".join(f"<script>{(ASSETS / name).read_text('utf-8')}</script>" for name in SCRIPTS),
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,

@@ -6,6 +6,7 @@ when they are opened, so every view shows the sample as it is.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,9 @@ import gradio as gr
 
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError, SpaceStudioError
-from spacestudio.services.consequences import Consequences, consequences, lines
-from spacestudio.services.studio import Studio, can_step
+from spacestudio.services.consequences import Change, consequences, lines
+from spacestudio.services.studio import Draft, Studio
+from spacestudio.ui.components.place import EDITS, PREVIEW, SAVED, Place, busy
 from spacestudio.ui.session import opened, plain, shown, visitor_of
 
 
@@ -79,8 +81,10 @@ class Frame:
         visitor, sample, selected, tab: who looks, and the ids of what is open.
         ask: whether an edit is shown with what follows from it before it is applied.
         place: the open sample and tab, kept by the browser for the next visit.
+        address: the same for the page's address, and whether the sample is saved.
         header: the always visible line.
         views: the tabs.
+        first_steps: what to do first, shown in every tab while nothing is open.
     """
 
     studio: Studio
@@ -90,9 +94,12 @@ class Frame:
     tab: Any
     ask: Any
     place: Any
+    address: Place
     header: View
     views: dict[str, View] = field(default_factory=dict)
+    first_steps: list[Any] = field(default_factory=list)
     _pending: list[Callable[[], object]] = field(default_factory=list)
+    _open_tabs: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def add(self, view: View) -> None:
         """Make a tab known."""
@@ -142,9 +149,11 @@ class Frame:
     ) -> None:
         count = len(self.inputs)
 
-        def run(given: tuple[Any, ...], *event: Any) -> list[Any]:
+        def run(request: gr.Request, given: tuple[Any, ...], *event: Any) -> list[Any]:
             page, values = given[:count], given[count:]
             visitor, sample_id, selected, tab, ask = page[: len(self.fixed)]
+            if not visitor:  # the page is only just arriving
+                return [gr.skip()] * len(self.outputs)
             before = opened(self.studio, visitor, sample_id)
             if sample_id and before is None:
                 gr.Warning("This sample was deleted in another window.", duration=8, title="Gone")
@@ -158,7 +167,7 @@ class Frame:
                 done = Done()
             waits = before is not None and self.studio.draft(look.visitor, before.id) is not None
             if before is not None and not waits:
-                self.studio.discard(look.visitor, before.id)  # an empty draft
+                self.studio.settle(look.visitor, before.id)
             if done.note and not waits:
                 gr.Info(done.note, duration=6)
             next_id = "" if done.sample == NOTHING else done.sample or (sample_id or "")
@@ -166,21 +175,33 @@ class Frame:
             after = opened(self.studio, visitor, next_id)
             if before and after and after.id == before.id and not waits and (line := consequences(before, after).summary):
                 gr.Info(line, duration=6, title="What followed")
-            return self.drawn(visitor, next_id, next_selected or "", tab, page[len(self.fixed) :])
+            return self.drawn(visitor, next_id, next_selected or "", self.tab_now(request, tab), page[len(self.fixed) :])
 
-        def plain_handler(*given: Any) -> list[Any]:
-            return run(given)
+        def plain_handler(request: gr.Request, *given: Any) -> list[Any]:
+            return run(request, given)
 
-        def event_handler(evt: gr.EventData, *given: Any) -> list[Any]:
-            return run(given, evt)
+        def event_handler(request: gr.Request, evt: gr.EventData, *given: Any) -> list[Any]:
+            return run(request, given, evt)
 
         # Every handler is queued: only queued ones may show messages.
         settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         settings |= {"concurrency_id": "work", "concurrency_limit": 1} if slow else {"concurrency_limit": 8}
         if slow:
             settings |= {"show_progress": "minimal", "show_progress_on": self.header.outputs[1]}
+        if getattr(listener, "event_name", "") in EDITS and "js" not in options:
+            settings["js"] = busy("working…" if slow else "saving…")
         handler = shown(event_handler if event_data else plain_handler)
         listener(handler, [*self.inputs, *inputs], self.outputs, **(settings | options))
+
+    def tab_opened(self, request: gr.Request, name: str) -> None:
+        """Note which tab a window shows."""
+        self._open_tabs[str(request.session_hash)] = name
+        while len(self._open_tabs) > 1000:
+            self._open_tabs.popitem(last=False)
+
+    def tab_now(self, request: gr.Request, then: str) -> str:
+        """The tab a window shows now; an edit may end after the person went on to another one."""
+        return self._open_tabs.get(str(request.session_hash), then)
 
     @property
     def inputs(self) -> list[Any]:
@@ -195,21 +216,29 @@ class Frame:
     @property
     def outputs(self) -> list[Any]:
         """Everything a handler may draw."""
-        own = [self.sample, self.selected, self.place, *self.header.outputs]
+        own = [self.sample, self.selected, self.place, self.address, *self.first_steps, *self.header.outputs]
         return [*own, *(o for v in self.views.values() for o in v.outputs)]
 
-    def drawn(self, visitor: Any, sample_id: str, selected: str, tab: str, controls: Sequence[Any]) -> list[Any]:
+    def drawn(
+        self, visitor: Any, sample_id: str, selected: str, tab: str, controls: Sequence[Any], answers: int = 0
+    ) -> list[Any]:
         """Values for `outputs`: header and open tab drawn, the others left as they are.
 
         Args:
             controls: values of all tabs' controls, in the order of `inputs`.
+            answers: which wish of the address this answers.
         """
         sample = opened(self.studio, visitor, sample_id)
         graphs = [g for g in (sample.graph, sample.target) if g is not None] if sample else []
         selected = selected if any(selected in g for g in graphs) else ""
         look = Look(self.studio, visitor_of(visitor), sample, selected)
         open_id = sample.id if sample else ""
-        values = [open_id, selected, {"sample": open_id, "tab": tab}, *self.header.draw(look)]
+        waits = sample is not None and self.studio.draft(look.visitor, open_id) is not None
+        word = "" if sample is None else PREVIEW if waits else SAVED
+        address = Place.at(open_id, tab, word, answers)
+        values = [open_id, selected, {"sample": open_id, "tab": tab}, address]
+        values += [gr.update(visible=sample is None)] * len(self.first_steps)
+        values += self.header.draw(look)
         start = 0
         for view in self.views.values():
             own = controls[start : start + len(view.controls)]
@@ -223,7 +252,8 @@ class Frame:
             self.on(control.change, lambda look: None)
 
 
-EMPTY = "Nothing to show yet. **Drop a picture** in the Image tab, pick an example there, or name a scene."
+EMPTY = ""
+"""What a tab says while nothing is open: its first step says it."""
 
 
 def header(parts: dict[str, Any]) -> View:
@@ -233,36 +263,49 @@ def header(parts: dict[str, Any]) -> View:
         listed = look.studio.samples(look.visitor)
         names = [(_listed(entry.name, entry.review), entry.id) for entry in listed]
         s = look.sample
-        undo, redo = can_step(s) if s else (False, False)
+        undo, redo = look.studio.steps(look.visitor, s.id) if s else (False, False)
         waiting = look.studio.draft(look.visitor, s.id) if s else None
         return [
             gr.Dropdown(choices=names, value=s.id if s else None),
-            status_line(s, waiting is not None),
+            status_line(s),
             gr.Button(interactive=undo),
             gr.Button(interactive=redo),
             gr.Column(visible=waiting is not None),
-            consequence_words(waiting.consequences) if waiting else "",
+            consequence_words(waiting) if waiting else "",
+            look.rev,
         ]
 
-    return View("header", [parts[name] for name in ("samples", "status", "undo", "redo", "draft", "followed")], draw)
+    return View("header", [parts[name] for name in ("samples", "status", "undo", "redo", "draft", "followed", "seen")], draw)
 
 
-def consequence_words(found: Consequences) -> str:
-    """What an edit would change, as Markdown."""
-    if not found:
-        return "**Preview.** Nothing else would change."
-    out = [f"**Preview: this is not applied yet.** {found.summary}"]
+def consequence_words(draft: Draft) -> str:
+    """What waits, and what else applying it would change, as Markdown."""
+    found = draft.consequences
+    own = "  \n".join(f"**{plain(words)}**" for words in draft.words)
+    out = [f"Not applied yet; further edits join this preview.  \n{own}", found.summary or "Nothing else would change."]
     for title, changes, more in lines(found):
-        rows = [f"- {plain(c.about)}: {plain(c.before) or 'new'} → **{plain(c.after) or 'gone'}**" for c in changes]
+        rows = [_change_line(title, c) for c in changes]
         out.append("\n".join([f"**{title}**", "", *rows, *([f"- and {more} more"] if more else [])]))
     return "\n\n".join(out)
+
+
+def _change_line(title: str, c: Change) -> str:
+    if title not in SELF_TELLING:
+        return f"- {plain(c.about)}: {plain(c.before) or 'new'} → **{plain(c.after) or 'gone'}**"
+    if c.before and c.after:
+        return f"- {plain(c.before)} → **{plain(c.after)}**"
+    return f"- **{plain(c.after)}**" if c.after else f"- gone: {plain(c.before)}"
+
+
+SELF_TELLING = ("Relations", "Questions", "Contradictions")
+"""Kinds of change whose words say what they are about."""
 
 
 def _listed(name: str, review: str) -> str:
     return name if review == "draft" else f"{name} · {review}"
 
 
-def status_line(s: Sample | None, waits: bool = False) -> str:
+def status_line(s: Sample | None) -> str:
     """Which engine made what, what is assumed, and what to know, as Markdown with all outside text escaped."""
     if s is None:
         return "Nothing is open yet. **Drop a picture** below, pick an example, or name a scene."
@@ -278,7 +321,6 @@ def status_line(s: Sample | None, waits: bool = False) -> str:
         parts.append(f"picture: {plain(runs['image'])}")
     if s.camera is not None and s.camera.is_assumed and s.depth is not None:
         parts.append("camera: 60° assumed")
-    parts.append("**preview, not applied**" if waits else "saved")
     line = " · ".join(parts)
     if s.clashes:
         places = "1 place" if len(s.clashes) == 1 else f"{len(s.clashes)} places"

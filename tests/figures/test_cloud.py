@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from spacestudio.domain.cloud import PointCloud
 from spacestudio.domain.objects import SceneObject
-from spacestudio.figures.cloud import BUDGET, EDGES, box_corners, cloud_figure
+from spacestudio.figures.cloud import BUDGET, DIM, EDGES, box_corners, cameras, cloud_figure
 from spacestudio.figures.style import plain
 from spacestudio.geometry.layering import layers_of
 from spacestudio.geometry.unproject import to_cloud
@@ -93,6 +93,31 @@ def test_the_eye_stands_behind_the_camera_and_looks_forward():
 def test_dragging_survives_a_redraw():
     figure = cloud_figure(big_cloud(100))
     assert figure.layout.uirevision == figure.layout.scene.uirevision == cloud_figure(big_cloud(50)).layout.uirevision
+
+
+def test_the_selected_object_is_brought_out():
+    image, depth, camera, objects = small_scene()
+    cloud = to_cloud(image, depth, camera, objects)
+    figure = cloud_figure(cloud, objects, selected="lamp-1", key="sample-1")
+    boxes = {t.name: t for t in figure.data if t.mode == "lines"}
+    assert boxes["lamp"].line.width > boxes["ball"].line.width
+    assert boxes["lamp"].opacity == 1 and boxes["ball"].opacity == DIM
+    assert {t.name: t.opacity for t in points_of(figure)} == {"background": DIM, "ball": DIM, "lamp": 1}
+    assert {t.opacity for t in cloud_figure(cloud, objects).data} == {1}
+    assert set(boxes["lamp"].customdata) == {1}
+    assert (figure.layout.meta["key"], figure.layout.meta["ids"]) == ("sample-1", ["ball-1", "lamp-1"])
+
+
+def test_each_viewpoint_looks_at_the_scene_from_its_side():
+    image, depth, camera, objects = small_scene()
+    seen = cameras(to_cloud(image, depth, camera, objects))
+    assert list(seen) == ["front", "left", "back", "right", "top"]
+    assert seen["left"]["eye"]["x"] < 0 < seen["right"]["eye"]["x"]
+    assert seen["front"]["eye"]["y"] < 0 < seen["back"]["eye"]["y"]
+    assert seen["top"]["eye"]["z"] > 0 > seen["top"]["eye"]["y"]  # forward is up on the screen
+    for name in ("left", "back", "right", "top"):
+        away = np.array(list(seen[name]["eye"].values()))
+        assert np.abs(away).max() > 1  # outside the box Plotly draws, whose sides have geometric mean 1
 
 
 def corners_of(points: NDArray[np.float32]) -> NDArray[np.float32] | None:

@@ -1,11 +1,13 @@
 """Depth and layer figures: values to read off, gaps, units, and pictures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spacestudio.domain.depth import DepthMap
 from spacestudio.figures.depth import WIDTH, depth_figure, depth_image
-from spacestudio.figures.layers import layer_overlay, layer_strip
+from spacestudio.figures.layers import CHOSEN, layer_overlay, layer_strip
 from spacestudio.figures.style import NO_DEPTH, layer_colors, rgb
 from spacestudio.geometry.layering import layers_of
 from tests.support import HOSTILE, motorcycle, small_scene
@@ -29,7 +31,7 @@ def test_the_heat_map_is_thinned_and_keeps_the_pixels_places(disparity):
 def test_gaps_stay_gaps(disparity):
     figure = depth_figure(disparity)
     assert np.isnan(figure.data[0].z).any()
-    assert "without depth" in figure.layout.title.text
+    assert "no depth: " in figure.layout.title.text
     assert figure.layout.plot_bgcolor != figure.layout.paper_bgcolor
 
 
@@ -55,13 +57,8 @@ def test_missing_depth_is_grey(disparity):
 
 def test_nothing_valid_is_still_a_figure():
     nothing = DepthMap.of(np.zeros((8, 8), np.float32), "metric")
-    assert "100% without depth" in depth_figure(nothing).layout.title.text
+    assert "no depth: 100%" in depth_figure(nothing).layout.title.text
     assert (depth_image(nothing) == NO_DEPTH).all()
-
-
-def test_a_hostile_source_is_text():
-    ramp = np.tile(np.linspace(1, 9, 64, dtype=np.float32), (32, 1))
-    assert "<img" not in depth_figure(DepthMap.of(ramp, "metric", HOSTILE)).layout.title.text
 
 
 def test_each_pixel_is_tinted_by_its_layer():
@@ -82,49 +79,75 @@ def test_objects_are_outlined_and_nothing_is_tinted_without_layers():
     assert (picture[..., 0] == picture[..., 2]).all()
 
 
-def test_the_strip_orders_objects_near_to_far():
+def test_the_selected_object_is_outlined_in_a_colour_of_its_own():
+    image, depth, _, objects = small_scene()
+    layers = layers_of(objects, depth)
+    plain, chosen = (layer_overlay(image, depth, layers, objects, name) for name in ("", "lamp-1"))
+    changed = (plain != chosen).any(2)
+    assert changed.any() and not (changed & ~objects[1].mask).any()
+    assert (chosen[changed] == rgb(CHOSEN)).all(1).any()
+    assert not (plain == rgb(CHOSEN)).all(2).any()
+
+
+def test_the_strip_orders_objects_by_layer_then_near_to_far():
     _, depth, _, objects = small_scene()
-    figure = layer_strip(layers_of(objects, depth), objects[::-1], depth)
-    bars, medians, _ = figure.data
-    assert list(bars.y) == ["ball-1", "lamp-1"]
-    assert medians.x[0] == pytest.approx(1.5) and medians.x[1] == pytest.approx(2.8)
-    assert figure.layout.xaxis.title.text == "Distance, m"
+    layers = layers_of(objects, depth)
+    strip = layer_strip(layers, objects[::-1], depth, {"ball-1": "red ball"})
+    assert [(bar["id"], bar["label"], bar["layer"]) for bar in strip["objects"]] == [
+        ("ball-1", "red ball", 1),
+        ("lamp-1", "lamp", 2),
+    ]
+    assert "median 1.50 m" in strip["objects"][0]["note"] and "median 2.80 m" in strip["objects"][1]["note"]
+    assert (strip["title"], strip["unit"]) == ("Distance, m", "m")
+    moved = (replace(layers[0], object_ids=()), replace(layers[1], object_ids=("lamp-1", "ball-1")))
+    assert [(bar["id"], bar["layer"]) for bar in layer_strip(moved, objects, depth)["objects"]] == [
+        ("lamp-1", 2),
+        ("ball-1", 2),
+    ]
 
 
-@pytest.mark.parametrize("kind", ["relative", "disparity"])
-def test_the_strip_of_relative_depth_runs_from_0_to_1(kind):
+@pytest.mark.parametrize("kind", ["metric", "relative", "disparity"])
+def test_the_strip_runs_from_near_to_far_whatever_the_kind(kind):
     from spacestudio.geometry.measure import with_depth_stats
 
     _, metric, _, objects = small_scene()
-    values = metric.values if kind == "relative" else 1 / metric.values
-    depth = DepthMap.of(values, kind)
+    depth = DepthMap.of(1 / metric.values if kind == "disparity" else metric.values, kind)
     objects = with_depth_stats(objects, depth)
-    bars, medians, _ = layer_strip(layers_of(objects, depth), objects, depth).data
-    assert list(bars.y) == ["ball-1", "lamp-1"]
-    assert all(0 <= m <= 1 for m in medians.x)
-    assert all(x >= 0 for x in bars.x)
+    strip = layer_strip(layers_of(objects, depth), objects, depth)
+    ball, lamp = strip["objects"]
+    assert (ball["id"], lamp["id"]) == ("ball-1", "lamp-1")
+    assert 0 <= ball["near"] <= ball["median"] <= ball["far"] < lamp["near"] <= lamp["median"] <= lamp["far"] <= 1
+    assert (strip["low"], strip["high"]) == (depth.percentiles() if kind == "metric" else (0, 1))
+    assert ("relative: 0 near – 1 far" in ball["note"]) == (kind != "metric")
 
 
-def test_cuts_stand_where_layers_meet():
+def test_cuts_stand_where_layers_meet_and_each_layer_has_its_colour():
     _, depth, _, objects = small_scene()
-    layers = layers_of(objects, depth, [0.25, 0.5])
-    figure = layer_strip(layers, objects, depth)
-    cuts = [s.x0 for s in figure.layout.shapes if s.type == "line"]
-    low, high = depth.percentiles()
-    assert cuts == pytest.approx([low + 0.25 * (high - low), low + 0.5 * (high - low)])
+    strip = layer_strip(layers_of(objects, depth, [0.25, 0.5]), objects, depth, own=True)
+    assert strip["cuts"] == [0.25, 0.5] and strip["own"]
+    assert [layer["index"] for layer in strip["layers"]] == [1, 2, 3]
+    assert [layer["color"] for layer in strip["layers"]] == list(layer_colors(3))
 
 
-def test_the_histogram_adds_up():
+def test_the_shares_add_up():
     _, depth, _, objects = small_scene()
-    assert layer_strip((), objects, depth).data[2].y.sum() == pytest.approx(1)
+    assert sum(layer_strip((), objects, depth)["shares"]) == pytest.approx(1)
 
 
-def test_no_layers_and_no_objects():
-    _, depth, _, _ = small_scene()
-    assert layer_strip((), (), depth).to_json()
+def test_no_layers_no_objects_no_depth():
+    _, depth, _, objects = small_scene()
+    assert layer_strip((), (), depth)["objects"] == []
+    strip = layer_strip((), [objects[0].but(depth=None), objects[1]], depth)
+    assert strip["missing"] == 1 and [bar["layer"] for bar in strip["objects"]] == [0]
+    nothing = layer_strip((), (), DepthMap.of(np.zeros((8, 8), np.float32), "metric"))
+    assert sum(nothing["shares"]) == 0 and nothing["low"] == nothing["high"]
 
 
-def test_hostile_names_in_the_strip():
+def test_the_strip_is_what_the_editor_takes():
+    from spacestudio.ui.components.layer_editor import LayerEditor
+
     _, depth, _, objects = small_scene()
     named = (objects[0].but(label=HOSTILE), objects[1])
-    assert "\\u003cimg" not in layer_strip(layers_of(named, depth), named, depth).to_json()
+    value = LayerEditor().postprocess(layer_strip(layers_of(named, depth), named, depth) | {"rev": 3, "key": "a"})
+    assert value is not None
+    assert (value.rev, value.objects[0].label) == (3, HOSTILE)

@@ -232,7 +232,7 @@ def test_undo_and_redo_by_key_except_in_text_fields(page: Any) -> None:
         "<button id=undo onclick='done.push(1)'>u</button><button id=redo onclick='done.push(2)'>r</button>"
         "<input id=text><input id=check type=checkbox><script>var done = []</script>"
     )
-    page.add_script_tag(content=(STYLESHEET.parent / "studio.js").read_text("utf-8"))
+    page.add_script_tag(content=(STYLESHEET.parent / "keys.js").read_text("utf-8"))
     for keys in ("Control+z", "Control+Shift+z", "Control+y", "z", "Control+a"):
         page.keyboard.press(keys)
     page.focus("#text")

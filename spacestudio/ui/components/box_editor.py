@@ -1,4 +1,4 @@
-"""Boxes on a picture: draw, move, resize, rename, delete, by mouse, finger or keyboard.
+"""Boxes and masks on a picture: draw, move, resize, rename, delete, paint, by mouse, finger or keyboard.
 
 The truth lives in Python. The page sends each act as an "edit" and draws it at once; the handler answers with a new
 value, which the page takes over. See `BoxEditor` for the wiring.
@@ -7,7 +7,7 @@ value, which the page takes over. See `BoxEditor` for the wiring.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import gradio as gr
 from gradio.data_classes import FileData, GradioModel
@@ -30,9 +30,16 @@ from spacestudio.ui.components.payload import (
     template,
 )
 
+Outline = Annotated[str, Field(pattern=r"^[MLZ0-9. -]*$", max_length=40_000)]
+MAX_POINTS = 2000
+"""Of one brush stroke; the page thins longer ones."""
+
 
 class Box(BaseModel):
-    """One box in pixels of the picture; `color` may be empty (the editor then picks one by label)."""
+    """One box in pixels of the picture; `color` may be empty (the editor then picks one by label).
+
+    `mask` is the outline of the object's mask as an SVG path in picture px, "" for none.
+    """
 
     model_config = ConfigDict(extra="ignore")
     id: Id
@@ -43,6 +50,7 @@ class Box(BaseModel):
     y1: Pixel
     color: Color = ""
     note: Note = ""
+    mask: Outline = ""
 
 
 class BoxValue(GradioModel):
@@ -57,18 +65,36 @@ class BoxValue(GradioModel):
     stamp: int = 0
 
 
-class BoxEdit(BaseModel):
-    """One act of the person. `id` is "new-<n>" in an "add"; `rev` is the revision the person was looking at."""
+class Stroke(BaseModel):
+    """Where a round brush went, and its radius, in px of the picture."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    op: Literal["add", "move", "resize", "label", "delete"]
+    points: tuple[tuple[Pixel, Pixel], ...] = Field(min_length=1, max_length=MAX_POINTS)
+    radius: float = Field(ge=0.5, le=500, allow_inf_nan=False)
+
+
+class BoxEdit(BaseModel):
+    """One act of the person. `id` is "new-<n>" in an "add"; `rev` is the revision the person was looking at.
+
+    "paint" carries `strokes` and "grow" a `point`; either takes away instead where `add` is false.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    op: Literal["add", "move", "resize", "label", "delete", "paint", "grow"]
     id: Id
     label: Label = ""
     box: tuple[Pixel, Pixel, Pixel, Pixel]
     rev: Rev = 0
+    strokes: tuple[Stroke, ...] = Field(default=(), max_length=20)
+    point: tuple[Pixel, Pixel] | None = None
+    add: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> BoxEdit:
+        if self.op == "paint" and not self.strokes:
+            raise ValueError("painting needs a stroke")
+        if self.op == "grow" and self.point is None:
+            raise ValueError("growing needs a place")
         if self.op in ("add", "label") and not self.label:
             raise ValueError("a box needs a name")
         x0, y0, x1, y1 = self.box
@@ -87,8 +113,9 @@ class BoxPick(BaseModel):
 class BoxEditor(gr.HTML):
     """A picture with editable boxes.
 
-    Value: `{"rev", "key", "image" (array or file), "boxes": [{"id", "label", "x0", "y0", "x1", "y1", "color", "note"}]}`.
-    Props, all settable with `gr.update`: `labels`, `selected`, `readonly`, `mode_hint`. Nothing selected is "": `gr.update`
+    Value: `{"rev", "key", "image" (array or file), "boxes": [{"id", "label", "x0", "y0", "x1", "y1", "color", "note",
+    "mask"}]}`. Props, all settable with `gr.update`: `labels`, `selected`, `readonly`, `mode_hint`, and `masks`: whether
+    there are masks to show and, unless `readonly`, tools to paint them. Nothing selected is "": `gr.update`
     drops a None. Answer a "pick" with the same `selected`, so that page and Python agree.
 
         def on_edit(evt: gr.EventData):
@@ -109,9 +136,11 @@ class BoxEditor(gr.HTML):
         selected: str | None = None,
         readonly: bool = False,
         mode_hint: str = "",
+        masks: bool = False,
         **kwargs: Any,
     ) -> None:
         props = {"labels": list(labels), "selected": selected, "readonly": readonly, "mode_hint": mode_hint}
+        props["masks"] = masks
         self.__dict__.update(props)  # else gr.HTML takes these names for events, as they stand in quotes in the script
         super().__init__(value=value, **(template("box_editor") | props | kwargs))
 

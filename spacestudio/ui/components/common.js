@@ -199,15 +199,18 @@ function openPop(point, build, done) {
   build(pop);
   pop.hidden = false;
   popDone = done || null;
+  placePop(point);
+  const field = pop.querySelector("select,input");
+  if (field) field.focus({ preventScroll: true });
+  if (field && field.select) field.select();
+}
+function placePop(point) {                               // again after the popover has grown
   const stage = find(".ed-stage").getBoundingClientRect();
   const low = Math.max(4, headerEnd() + 4 - stage.top);
   const high = Math.max(low, Math.min(stage.height, window.innerHeight - stage.top) - pop.offsetHeight - 6);
   const places = [point.y, point.below, point.above - pop.offsetHeight].filter((y) => y >= low && y <= high);
   pop.style.left = clamp(point.x, 4, Math.max(4, stage.width - pop.offsetWidth - 6)) + "px";
   pop.style.top = (places.length ? places[0] : clamp(point.y, low, high)) + "px";
-  const field = pop.querySelector("select,input");
-  if (field) field.focus({ preventScroll: true });
-  if (field && field.select) field.select();
 }
 function headerEnd() {                                   // how far the page's sticky header reaches over the stage
   const header = document.querySelector(".studio-header");

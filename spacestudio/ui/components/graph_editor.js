@@ -1,15 +1,19 @@
 // ---- GraphEditor -----------------------------------------------------------------------------------------------------
 // `truth` is the last value from Python, `local` is truth plus the edits Python has not answered yet.
-const BLANK = { rev: 0, key: "", stamp: 0, width: 4, height: 3, background: null, nodes: [], edges: [] };
+const BLANK = { rev: 0, key: "", stamp: 0, width: 4, height: 3, background: null, nodes: [], edges: [], clashes: [] };
 const SIGN = { "true": "✓", "false": "✗", undecided: "?" };
 const MARK = { corrected: "✎", stale: "~", "in conflict": "!", wanted: "+" };
 const WORDS = { correct: "Correct the graph", change: "Change the picture" };
-const PILL = 28, MANY = 48, GAP = 8;
+const PILL = 32, THUMB = 26, MANY = 48, GAP = 8, CROWD = 150, WAYS = 3;
 
 let truth = clone(props.value || BLANK), local = clone(truth);
 let selected = props.selected || null, asked = null;     // a node's id or "edge:<id>"
 let gesture = null, postponed = false, serial = 0, named = true, hovered = null, linking = null;
-const placed = new Map();                                // node id -> {x, y: world; fromX, fromY: the object's place; own}
+let free = false, several = false;                       // free placement; taps add to the choice
+let closed = null, unfolded = null;                      // the arrow whose card was put away, or shows all ways out
+const group = new Set();                                 // the nodes chosen together: none, or two and more with `selected`
+const memory = new Map();                                // places by document and placement, while the page is open
+let placed = places();                                   // node id -> {x, y: world; fromX, fromY: the object's place; own}
 const outbox = makeOutbox(() => truth.rev, refuse);
 const picks = makePicks();
 
@@ -19,15 +23,23 @@ const isEdge = (key) => typeof key === "string" && key.startsWith("edge:");
 const chosenNode = () => (selected && !isEdge(selected) ? nodeOf(selected) : null);
 const chosenEdge = () => (isEdge(selected) ? edgeOf(selected.slice(5)) : null);
 const nameOf = (id) => (nodeOf(id) || { label: "?" }).label;
-const world = () => ({ w: 1000, h: (1000 * local.height) / local.width });
+const world = () => ({ w: 1000, h: free ? placed.height || 750 : (1000 * local.height) / local.width });
+const clashOf = (edge) => (edge && (local.clashes || [])[edge.clash]) || null;
 const sentence = (edge) => nameOf(edge.source) + " " + edge.relation + " " + nameOf(edge.target);
+
+function places() {
+  const name = local.key + (free ? " free" : "");
+  if (!memory.has(name)) memory.set(name, new Map());
+  if (memory.size > 80) memory.delete(memory.keys().next().value);
+  return memory.get(name);
+}
 
 // ---- layout: nodes lie where the objects are, pushed apart just enough to be read -----------------------------------------
 const narrow = () => canvasSize().w < 520;
 const pillText = (node) => short(node.label || "(no name)", narrow() ? 14 : 22);
 const pillSize = () => (narrow() ? 11.5 : 12.5);
 function pillWidth(node) {
-  return Math.round(textWidth(pillText(node), pillSize(), 600)) + 24 + (node.thumb ? 16 : 6);
+  return Math.round(textWidth(pillText(node), pillSize(), 600)) + 24 + (node.thumb ? THUMB - 4 : 6);
 }
 function layOut(again) {
   const { w, h } = canvasSize();
@@ -35,7 +47,7 @@ function layOut(again) {
   const size = world();
   const ids = new Set(local.nodes.map((node) => node.id));
   for (const id of [...placed.keys()]) if (!ids.has(id)) placed.delete(id);
-  const spots = local.nodes.map((node) => spotOf(node, size, again));
+  const spots = free ? freeSpots(w, h, again) : local.nodes.map((node) => spotOf(node, size, again));
   spread(spots, w, h);
   for (const spot of spots) if (!spot.fixed) {
     const at = toWorld(spot.x, spot.y);
@@ -55,6 +67,55 @@ function stretched(y, size) {
   const { h } = canvasSize(), band = size.h * view.k;
   return h / 2 + (y - h / 2) * clamp((h - 3 * PILL) / band, 1, 2.2);
 }
+// Free placement: related objects attract, all repel; it starts where the objects are, so the same graph looks the same.
+function freeSpots(w, h, again) {
+  const spots = local.nodes.map((node) => {
+    const old = placed.get(node.id), same = old && (old.own || !again);
+    const at = same ? toScreen(old.x, old.y) : { x: w * (0.1 + 0.8 * clamp(node.x, 0, 1)), y: h * (0.1 + 0.8 * clamp(node.y, 0, 1)) };
+    return { id: node.id, node, x: at.x, y: at.y, half: pillWidth(node) / 2 + GAP, fixed: !!same };
+  });
+  if (spots.some((spot) => !spot.fixed)) pullTogether(spots, w, h);
+  return spots;
+}
+function pullTogether(spots, w, h) {
+  const n = spots.length, ideal = 0.8 * Math.sqrt((w * h) / n), turns = n > CROWD ? 40 : 160;
+  const index = new Map(spots.map((spot, i) => [spot.id, i])), degree = new Array(n).fill(0), links = new Map();
+  for (const edge of local.edges) {
+    const i = index.get(edge.source), j = index.get(edge.target);
+    if (i !== undefined && j !== undefined) links.set(Math.min(i, j) + " " + Math.max(i, j), [i, j]);
+  }
+  for (const [i, j] of links.values()) { degree[i]++; degree[j]++; }
+  for (let turn = 0; turn < turns; turn++) {
+    const move = spots.map((spot) => ({ x: (w / 2 - spot.x) * 0.05, y: (h / 2 - spot.y) * 0.08 }));
+    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) push(i, j, (d) => (ideal * ideal) / d / 2, move, 1);
+    for (const [i, j] of links.values()) push(i, j, (d) => (d * d) / ideal / Math.sqrt(degree[i] * degree[j]) / 2, move, -1);
+    const most = (Math.max(w, h) / 9) * (1 - turn / turns) + 0.5;
+    spots.forEach((spot, i) => {
+      if (spot.fixed) return;
+      const length = Math.hypot(move[i].x, move[i].y) || 1, share = Math.min(length, most) / length;
+      spot.x = clamp(spot.x + move[i].x * share, Math.min(spot.half, w / 2), Math.max(w - spot.half - 12, w / 2));
+      spot.y = clamp(spot.y + move[i].y * share, PILL, h - PILL);
+    });
+  }
+  function push(i, j, force, move, sign) {
+    const dx = spots[i].x - spots[j].x || (i - j) * 0.1, dy = spots[i].y - spots[j].y || (i + j) * 0.1, d = Math.max(4, Math.hypot(dx, dy));
+    const f = (sign * force(d)) / d;
+    move[i].x += dx * f; move[i].y += dy * f;
+    move[j].x -= dx * f; move[j].y -= dy * f;
+  }
+}
+function arrange() {                                     // forgets what was dragged in this placement
+  placed.clear();
+  fit(true);
+  say(free ? "Arranged freely" : "Arranged where the objects are");
+}
+function place(freely) {
+  if (free === freely) return;
+  free = freely;
+  placed = places();
+  fit(false);
+  say(free ? "Free placement" : "Nodes where the objects are in the picture");
+}
 function spread(spots, w, h) {
   const inside = (spot) => {
     if (spot.fixed || !view.fitted) return;
@@ -69,8 +130,10 @@ function spread(spots, w, h) {
     spots.forEach(inside);
   }
 }
+// Few nodes leave room for the arrows between them.
+const room = () => (local.nodes.length > 16 ? 0 : local.nodes.length > 8 ? 16 : 44) / (narrow() ? 1.6 : 1);
 function apart(a, b, tie) {                              // moves two overlapping pills along the shorter way out
-  const overX = a.half + b.half - Math.abs(a.x - b.x), overY = PILL + 3 * GAP - Math.abs(a.y - b.y);
+  const overX = a.half + b.half + room() - Math.abs(a.x - b.x), overY = PILL + 3 * GAP + room() - Math.abs(a.y - b.y);
   if (overX <= 0 || overY <= 0 || (a.fixed && b.fixed)) return false;
   const share = a.fixed ? 0 : b.fixed ? 1 : 0.5;
   const axis = overY <= overX ? "y" : "x", over = Math.min(overX, overY) + 0.5;
@@ -137,8 +200,8 @@ function bow(p, q, bend, halves) {
 }
 
 // ---- drawing ---------------------------------------------------------------------------------------------------------------
-for (const verdict of Object.keys(SIGN)) {
-  const marker = mk("marker", { id: "ge-" + verdict + "-" + uid, class: "v-" + verdict, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, svg.querySelector("defs"));
+for (const verdict of [...Object.keys(SIGN), "conflict"]) {
+  const marker = mk("marker", { id: "ge-" + verdict + "-" + uid, class: verdict === "conflict" ? "s-conflict" : "v-" + verdict, viewBox: "0 0 10 10", refX: 9, refY: 5, markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" }, svg.querySelector("defs"));
   mk("path", { d: "M0 0.8L10 5L0 9.2Z" }, marker);
 }
 const drawEdges = keyed(find(".ge-edges"), (id) => {
@@ -160,7 +223,7 @@ const drawNodes = keyed(find(".ge-nodes"), (id) => {
   mk("rect", { class: "ring", height: PILL + 8, y: -PILL / 2 - 4, rx: PILL / 2 + 4 }, part);
   mk("rect", { class: "body", height: PILL, y: -PILL / 2, rx: PILL / 2 }, part);
   mk("circle", { class: "dot", r: 4 }, part);
-  mk("image", { width: 22, height: 22, y: -11, preserveAspectRatio: "xMidYMid slice", "clip-path": "circle(11px)" }, part);
+  mk("image", { width: THUMB, height: THUMB, y: -THUMB / 2, preserveAspectRatio: "xMidYMid slice", "clip-path": "circle(" + THUMB / 2 + "px)" }, part);
   mk("text", {}, part);
   const handle = mk("g", { class: "handle", "data-handle": id }, part);
   mk("circle", { class: "reach", r: 15 }, handle);
@@ -181,10 +244,12 @@ function draw() {
   svg.classList.toggle("crowd", local.edges.length > MANY);                          // cheaper to paint, calmer to look at
   svg.classList.toggle("readonly", !!props.readonly);
   svg.classList.toggle("linking", !!linking);
+  svg.classList.toggle("free", free);
+  svg.classList.toggle("several", several);
   element.dataset.mode = props.mode === "change" ? "change" : "correct";
   svg.style.setProperty("--pill-text", pillSize() + "px");
   drawPicture();
-  drawAnchors(local.nodes.filter(isAway), drawAnchor);
+  drawAnchors(free ? [] : local.nodes.filter(isAway), drawAnchor);
   const bend = bends(), curves = new Map();
   const sure = local.edges.filter((edge) => placed.has(edge.source) && placed.has(edge.target));
   drawEdges(sure, (part, edge) => {
@@ -195,6 +260,7 @@ function draw() {
   drawNodes(local.nodes.filter((node) => placed.has(node.id)), (part, node) => drawNode(part, node, near));
   const spots = tagSpots(sure, curves, near);
   drawTags(sure.filter((edge) => spots.has(edge.id)), (part, edge) => drawTag(part, edge, spots.get(edge.id), near));
+  drawClash(curves);
   drawBar();
 }
 // What belongs to the chosen or hovered thing; null when nothing is in focus.
@@ -206,7 +272,7 @@ function neighbours() {
     const edge = edgeOf(key.slice(5));
     return edge ? near.add(key).add(edge.source).add(edge.target) : null;
   }
-  if (!nodeOf(key)) return null;
+  if (!nodeOf(key) || group.size) return null;
   near.add(key);
   for (const edge of local.edges) if (edge.source === key || edge.target === key) near.add("edge:" + edge.id).add(edge.source).add(edge.target);
   return near;
@@ -227,13 +293,13 @@ function drawEdge(part, edge, curve, near) {
   if (part.look === look) return;
   part.look = look;
   set(part, { class: classes("ge-edge", edge, near), "aria-pressed": "edge:" + edge.id === selected });
-  set(part, { "aria-label": sentence(edge) + ", " + edge.verdict + ", " + edge.state + (edge.note ? ", " + edge.note : "") });
+  set(part, { "aria-label": sentence(edge) + ", " + edge.verdict + ", " + edge.state + (edge.note ? ", " + edge.note : "") + (clashOf(edge) ? ". Contradiction: " + clashOf(edge).words + " Enter leads to the ways out." : "") });
   write(part.children[0], tooltip(edge));
   for (const i of [1, 2, 3]) set(part.children[i], { d: curve.d });
-  set(part.children[3], { "marker-end": "url(#ge-" + edge.verdict + "-" + uid + ")" });
+  set(part.children[3], { "marker-end": "url(#ge-" + (edge.state === "in conflict" ? "conflict" : edge.verdict) + "-" + uid + ")" });
 }
 function tooltip(edge) {
-  return sentence(edge) + "\n" + [edge.verdict, edge.state, edge.family].filter(Boolean).join(" · ") + (edge.note ? "\n" + edge.note : "");
+  return sentence(edge) + "\n" + [edge.verdict, edge.state, edge.family].filter(Boolean).join(" · ") + (edge.note ? "\n" + edge.note : "") + (clashOf(edge) ? "\n⚠ " + clashOf(edge).words : "");
 }
 const tagText = (edge) => SIGN[edge.verdict] + " " + short(edge.relation, 26) + (MARK[edge.state] ? " " + MARK[edge.state] : "");
 function drawTag(part, edge, spot, near) {
@@ -273,8 +339,8 @@ function freeSpot(curve, w, taken) {
 function drawNode(part, node, near) {
   const at = centre(node.id), width = pillWidth(node), left = -width / 2;
   const goal = gesture && gesture.kind === "link" && gesture.goal === node.id;
-  set(part, { class: "ge-node" + (node.id === selected ? " sel" : "") + (near && near.has(node.id) ? " near" : "") + (goal ? " goal" : "") });
-  set(part, { transform: "translate(" + at.x.toFixed(1) + "," + at.y.toFixed(1) + ")", "aria-label": node.label, "aria-pressed": node.id === selected });
+  set(part, { class: "ge-node" + (node.id === selected || group.has(node.id) ? " sel" : "") + (near && near.has(node.id) ? " near" : "") + (goal ? " goal" : "") });
+  set(part, { transform: "translate(" + at.x.toFixed(1) + "," + at.y.toFixed(1) + ")", "aria-label": node.label || "(no name)", "aria-pressed": node.id === selected || group.has(node.id) });
   if (node.color) part.style.setProperty("--c", node.color);
   else part.style.removeProperty("--c");
   const [title, ring, body, dot, image, text, handle] = part.children;
@@ -284,7 +350,7 @@ function drawNode(part, node, near) {
   set(dot, { cx: left + 14, visibility: node.thumb ? "hidden" : "visible" });
   set(image, { x: left + 3, visibility: node.thumb ? "visible" : "hidden" });
   if (node.thumb) set(image, { href: node.thumb });
-  set(text, { x: left + (node.thumb ? 30 : 23) });
+  set(text, { x: left + (node.thumb ? THUMB + 9 : 23) });
   write(text, pillText(node));
   set(handle, { transform: "translate(" + (width / 2 + 3) + ",0)" });
 }
@@ -300,29 +366,42 @@ function drawAnchor(part, node) {
 }
 function drawBar() {
   find(".ge-tools").hidden = !!props.readonly;
-  enable("relate", !!chosenNode() && local.nodes.length > 1);
-  enable("change", !!chosenNode() || !!chosenEdge());
+  enable("relate", !!chosenNode() && local.nodes.length > 1 && (group.size === 0 || group.size === 2));
+  enable("change", (!!chosenNode() && !group.size) || !!chosenEdge());
   enable("remove", !!chosenNode() || !!chosenEdge());
   write(find(".ge-mode"), WORDS[props.mode] || WORDS.correct);
   set(find("[data-cmd=names]"), { "aria-pressed": named });
+  set(find("[data-cmd=several]"), { "aria-pressed": several });
+  set(find("[data-cmd=picture]"), { "aria-pressed": !free });
+  set(find("[data-cmd=free]"), { "aria-pressed": free });
   const count = (n, one) => n + " " + one + (n === 1 ? "" : "s");
-  write(find(".ed-status"), linking ? "Relate " + short(nameOf(linking), 20) + " to … (Enter takes, Esc stops)" : count(local.nodes.length, "object") + " · " + count(local.edges.length, "relation"));
+  write(find(".ed-status"), linking ? "Relate " + short(nameOf(linking), 20) + " to … (Enter takes, Esc stops)" : group.size ? count(group.size, "object") + " chosen" : count(local.nodes.length, "object") + " · " + count(local.edges.length, "relation"));
   showHint();
 }
 function fit(again) {
-  const size = world(), { w } = canvasSize();
-  fitView(size.w, size.h, w > 600 ? 34 : 14, 18);
+  const { w, h } = canvasSize();
+  if (free && w) {                                       // the free world has the shape of the canvas
+    const height = (1000 * h) / w;
+    for (const spot of placed.values()) spot.y *= height / (placed.height || height);
+    placed.height = height;
+  }
+  const size = world();
+  fitView(size.w, size.h, free ? 0 : w > 600 ? 34 : 14, free ? 0 : 18);
   layOut(again);
   draw();
 }
 
 // ---- edits -----------------------------------------------------------------------------------------------------------------
 function applyEdit(edit) {
-  if (edit.op === "rename" && nodeOf(edit.id)) nodeOf(edit.id).label = edit.label;
+  if (edit.op === "rename" && nodeOf(edit.id)) {
+    const attributes = edit.attributes || [];
+    Object.assign(nodeOf(edit.id), { own: edit.label, attributes, label: [...attributes, edit.label].join(" ") });
+  }
   if (edit.op === "unrelate") local.edges = local.edges.filter((edge) => edge.id !== edit.id);
   if (edit.op === "delete") {
-    local.nodes = local.nodes.filter((node) => node.id !== edit.id);
-    local.edges = local.edges.filter((edge) => edge.source !== edit.id && edge.target !== edit.id);
+    const gone = new Set([edit.id, ...(edit.ids || [])]);
+    local.nodes = local.nodes.filter((node) => !gone.has(node.id));
+    local.edges = local.edges.filter((edge) => !gone.has(edge.source) && !gone.has(edge.target));
   }
   if (edit.op === "relate" && nodeOf(edit.source) && nodeOf(edit.target)) {
     const old = edgeOf(edit.id), state = props.mode === "change" ? "wanted" : "corrected";
@@ -337,13 +416,29 @@ function publish(edit) {
   draw();
 }
 function select(key, tell) {
-  if (key === selected) return;
+  if (key === selected && !group.size) return;
+  group.clear();
   selected = key;
-  asked = null;
+  asked = closed = unfolded = null;
   const node = chosenNode(), edge = chosenEdge();
   if (node || edge) say((node ? node.label : sentence(edge)) + " chosen");
   const id = key && (isEdge(key) ? key.slice(5) : key);
   if (tell && !(id && id.startsWith("new-"))) picks.send(key, { kind: key ? (isEdge(key) ? "edge" : "node") : null, id: id || null });
+  soon(draw);
+}
+// Adds a node to the choice, or takes it out again.
+function toggle(id) {
+  if (!group.size && chosenNode()) group.add(selected);
+  if (group.has(id) && group.size > 1) group.delete(id);
+  else group.add(id);
+  chooseGroup(group.has(id) ? id : [...group].pop());
+}
+function chooseGroup(last) {
+  selected = last || null;
+  asked = null;
+  if (group.size < 2) group.clear();
+  say(group.size ? group.size + " objects chosen" : selected ? nameOf(selected) + " chosen" : "Nothing chosen");
+  picks.send(selected, { kind: selected ? "node" : null, id: selected });
   soon(draw);
 }
 function relate(source, target) {
@@ -369,19 +464,54 @@ function changeRelation(edge) {
 }
 function rename(node) {
   if (props.readonly) return;
-  const at = centre(node.id);
-  askText({ x: at.x - 80, y: at.y + PILL / 2 + 4 }, "Name of this object", node.label, "", (text, byKey) => {
+  const at = centre(node.id), own = node.own || node.label, attributes = node.attributes || [];
+  askObject({ x: at.x - 110, y: at.y + PILL / 2 + 4, above: at.y - PILL / 2 - 4 }, own, attributes.join(", "), (text, words, byKey) => {
     const now = nodeOf(node.id);
-    if (now && text && text !== now.label) publish({ op: "rename", id: now.id, label: text });
+    const list = words.split(",").map(tidy).filter(Boolean).slice(0, 8).map((word) => [...word].slice(0, 30).join("").trim());
+    if (now && text && (text !== own || list.join(",") !== attributes.join(","))) publish({ op: "rename", id: now.id, label: text, attributes: list });
     if (byKey) focusOn(node.id);
   });
+}
+// Name and attributes of an object. Enter, Save or leaving takes them; Escape or an empty name gives up.
+function askObject(point, label, attributes, done) {
+  let over = false;
+  const fields = [["Name", label, 60], ["Attributes, comma-separated", attributes, 260]].map(([title, text, most]) => {
+    const input = document.createElement("input"), frame = document.createElement("label"), words = document.createElement("span");
+    Object.assign(input, { type: "text", value: text, maxLength: most, autocomplete: "off" });
+    words.className = "ed-title";
+    words.textContent = title;
+    frame.append(words, input);
+    return { frame, input };
+  });
+  const save = document.createElement("button");
+  const finish = (take, byKey) => {
+    if (over) return;
+    over = true;
+    popDone = null;
+    pop.hidden = true;
+    done(take ? tidy(fields[0].input.value) : "", fields[1].input.value, byKey);
+  };
+  save.type = "button";
+  save.textContent = "Save";
+  save.addEventListener("click", () => finish(true, true));
+  for (const { input } of fields) input.addEventListener("keydown", (ev) => {
+    if (!ev.ctrlKey && !ev.metaKey) ev.stopPropagation();
+    if (ev.key !== "Enter" && ev.key !== "Escape") return;
+    ev.preventDefault();
+    finish(ev.key === "Enter", true);
+  });
+  for (const part of [...fields.map((field) => field.input), save]) part.addEventListener("blur", (ev) => {
+    if (!pop.contains(ev.relatedTarget)) finish(true, false);
+  });
+  openPop(point, (box) => box.append(...fields.map((field) => field.frame), save), () => finish(true, false));
 }
 function remove() {
   const node = chosenNode(), edge = chosenEdge();
   if (props.readonly || (!node && !edge)) return;
-  const key = selected;
-  say((node ? node.label : sentence(edge)) + " deleted");
-  if (node) publish({ op: "delete", id: node.id, label: node.label.slice(0, 60) });
+  const key = selected, ids = [...group];
+  say((ids.length ? ids.length + " objects" : node ? node.label : sentence(edge)) + " deleted");
+  if (ids.length) publish({ op: "delete", id: ids[0], ids: ids.slice(1) });
+  else if (node) publish({ op: "delete", id: node.id, label: node.label.slice(0, 60) });
   else publish({ op: "unrelate", id: edge.id, source: edge.source, target: edge.target, relation: edge.relation.slice(0, 60) });
   select(null, false);
   asked = key;                                           // chosen again should Python refuse
@@ -389,8 +519,60 @@ function remove() {
 }
 function edit() {
   if (chosenEdge()) changeRelation(chosenEdge());
-  else if (chosenNode()) rename(chosenNode());
+  else if (chosenNode() && !group.size) rename(chosenNode());
 }
+// A contradiction in words at the chosen arrow, with its ways out as buttons.
+const card = find(".ge-clash");
+function drawClash(curves) {
+  const edge = chosenEdge(), clash = clashOf(edge), curve = edge && curves.get(edge.id);
+  card.hidden = !clash || !curve || closed === edge.id || !!gesture || !pop.hidden;
+  if (card.hidden) return;
+  const look = JSON.stringify([edge.id, clash, props.readonly, unfolded]);
+  if (card.look !== look) fillClash(edge, clash);
+  card.look = look;
+  const best = calmSpot(edge, curve);
+  card.style.left = best.x + "px";
+  card.style.top = best.y + "px";
+}
+// Where the card hides least of the arrow and its two objects: near its middle, or along the border of the canvas.
+function calmSpot(edge, curve) {
+  const { w, h } = canvasSize(), tall = card.offsetHeight, wide = card.offsetWidth, at = curve.at(0.5);
+  const right = Math.max(6, w - wide - 6), low = Math.max(6, h - tall - 6);
+  const seen = [0, 0.2, 0.4, 0.5, 0.6, 0.8, 1].map(curve.at).concat(local.nodes.map((node) => centre(node.id)));
+  for (const id of [edge.source, edge.target]) {
+    const c = centre(id), half = pillWidth(nodeOf(id)) / 2;
+    seen.push(c, { x: c.x - half, y: c.y }, { x: c.x + half, y: c.y });
+  }
+  const xs = [at.x - wide / 2, at.x - wide - 30, at.x + 30, 6, right].map((x) => clamp(x, 6, right));
+  const ys = [at.y + 22, at.y - 22 - tall, at.y - tall / 2, 6, low].map((y) => clamp(y, 6, low));
+  const hidden = ({ x, y }) => seen.filter((p) => p.x > x - 12 && p.x < x + wide + 12 && p.y > y - 18 && p.y < y + tall + 18).length;
+  const spots = ys.flatMap((y) => xs.map((x) => ({ x, y })));
+  return spots.reduce((best, spot) => (hidden(spot) < hidden(best) ? spot : best));
+}
+function fillClash(edge, clash) {
+  const line = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+  const button = (text, act) => {
+    const made = Object.assign(line("button", text), { type: "button" });
+    made.addEventListener("click", act);
+    return made;
+  };
+  const close = button("×", () => { closed = edge.id; focusOn(selected); draw(); });
+  close.className = "ge-close";
+  close.setAttribute("aria-label", "Put this away");
+  const ways = props.readonly ? [] : clash.ways.map((way) => button(way.words, () => {
+    closed = edge.id;
+    say(way.words);
+    publish({ op: "repair", id: way.id });
+    svg.focus({ preventScroll: true });
+  }));
+  const more = ways.length > WAYS + 1 && unfolded !== edge.id;
+  if (more) ways.splice(WAYS, ways.length, button("More ways out …", () => { unfolded = edge.id; draw(); card.querySelectorAll("button")[WAYS + 1].focus(); }));
+  if (!props.readonly && !more) ways.push(button("Choose another relation …", () => changeRelation(edgeOf(edge.id) || edge)));
+  card.replaceChildren(close, line("strong", "⚠ Contradiction"), line("p", clash.words), ...ways);
+}
+card.addEventListener("keydown", (ev) => {
+  if (ev.key === "Escape") focusOn(selected);
+});
 const partOf = (key) => key && find(isEdge(key) ? '.ge-edge[data-edge="' + key.slice(5) + '"]' : '.ge-node[data-node="' + key + '"]');
 function focusOn(key) {
   (partOf(key) || svg).focus({ preventScroll: true });
@@ -450,13 +632,30 @@ function stopLinking() {
   linking = null;
   set(find(".ge-rubber"), { d: "" });
 }
-function step(by) {                                      // to the next or previous object
+function step(by, extend) {                              // to the next or previous object
   const others = local.nodes.filter((node) => node.id !== linking);
   const now = others.findIndex((node) => node.id === selected);
   const next = others[(now + by + others.length) % others.length];
+  if (next && extend && !linking) toggle(next.id);
   if (next) focusOn(next.id);
 }
+function nudge(dx, dy) {                                 // the chosen nodes, by keys
+  const { w, h } = canvasSize();
+  for (const id of group.size ? group : [selected]) {
+    const at = centre(id), spot = toWorld(clamp(at.x + dx, 8, w - 8), clamp(at.y + dy, 8, h - 8));
+    Object.assign(placed.get(id), { x: spot.x, y: spot.y, own: true });
+  }
+  draw();
+}
+function all() {
+  for (const node of local.nodes) group.add(node.id);
+  chooseGroup(chosenNode() ? selected : (local.nodes[0] || {}).id);
+}
 svg.addEventListener("keydown", (ev) => {
+  if ((ev.ctrlKey || ev.metaKey) && ev.key.toLowerCase() === "a" && !ev.shiftKey && !ev.altKey) {
+    ev.preventDefault();
+    return all();
+  }
   if (ev.ctrlKey || ev.metaKey) return;                  // undo and redo belong to the studio
   const act = keyAction(ev);
   if (!act) return;
@@ -465,13 +664,19 @@ svg.addEventListener("keydown", (ev) => {
 });
 function keyAction(ev) {
   const node = chosenNode(), edge = chosenEdge(), key = ev.key;
+  const towards = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[key];
   if (key === "Escape") return linking ? () => { stopLinking(); draw(); } : () => select(null, true);
   if (linking && key === "Enter") return () => { if (node && node.id !== linking) relate(linking, node.id); };
-  if (key === "ArrowRight" || key === "ArrowDown") return () => step(1);
-  if (key === "ArrowLeft" || key === "ArrowUp") return () => step(-1);
+  if (towards && ev.altKey) return node && placed.has(node.id) ? () => nudge(10 * towards[0], 10 * towards[1]) : () => {};
+  if (towards) return () => step(towards[0] + towards[1], ev.shiftKey);
+  if (ev.altKey) return null;
+  if (key === "Enter" && edge && !card.hidden) return () => card.querySelector("button:not(.ge-close)").focus();
   if (key === "Enter" && edge) return () => changeRelation(edge);
   if ((key === "F2" || key === "Enter") && node) return () => rename(node);
-  if (key.toLowerCase() === "r" && node) return () => startLinking(node.id);
+  if (key.toLowerCase() === "r" && node) return relateChosen;
+  if (key.toLowerCase() === "f") return () => fit(false);
+  if (key.toLowerCase() === "a") return arrange;
+  if (key.toLowerCase() === "p") return () => place(!free);
   if (key === "Delete" || key === "Backspace") return remove;
   return null;
 }
@@ -481,8 +686,18 @@ function keyOf(target) {
 }
 svg.addEventListener("focusin", (ev) => {
   const key = keyOf(ev.target);
-  if (key && !gesture) select(key, true);
+  if (!key || gesture || key === selected) return;
+  if (!group.has(key)) return select(key, true);
+  selected = key;
+  soon(draw);
 });
+function relateChosen() {                                // two chosen objects: from the first to the second
+  if (group.size === 2) return relate(...group);
+  const node = chosenNode();
+  if (!node || group.size) return;
+  startLinking(node.id);
+  focusOn(node.id);
+}
 
 // ---- pointer -----------------------------------------------------------------------------------------------------------------
 svg.addEventListener("mousedown", (ev) => ev.preventDefault());
@@ -495,15 +710,21 @@ svg.addEventListener("pointerdown", (ev) => {
   if (linking && key && !isEdge(key)) return void relate(linking, key);
   stopLinking();
   if (handle && !props.readonly) gesture = { kind: "link", from: handle.dataset.handle, goal: null };
-  else if (key) press(key, at);
-  else { gesture = { kind: "pan", x: at.x - view.x, y: at.y - view.y, at, moved: false }; svg.focus({ preventScroll: true }); }
+  else if (key) press(key, at, ev.shiftKey || ev.ctrlKey || ev.metaKey || several);
+  else if ((ev.shiftKey || several) && ev.button === 0) {
+    gesture = { kind: "band", at, moved: false, before: ev.shiftKey ? [...(group.size ? group : chosenNode() ? [selected] : [])] : [] };
+    svg.focus({ preventScroll: true });
+  } else { gesture = { kind: "pan", x: at.x - view.x, y: at.y - view.y, at, moved: false }; svg.focus({ preventScroll: true }); }
   soon(draw);
 });
-function press(key, at) {
-  select(key, true);
-  focusOn(key);
-  const c = isEdge(key) ? null : centre(key);
-  gesture = c ? { kind: "move", id: key, dx: c.x - at.x, dy: c.y - at.y, at, moved: false } : null;
+function press(key, at, extend) {
+  const node = !isEdge(key), member = group.has(key);
+  if (node && extend) toggle(key);
+  else if (!member) select(key, true);
+  focusOn(node && extend ? selected : key);
+  const moved = node ? (group.has(key) ? [...group] : [key]) : [];
+  const from = moved.filter((id) => placed.has(id)).map((id) => ({ id, ...centre(id) }));
+  gesture = node ? { kind: "move", id: key, from, at, moved: false, single: member && !extend } : null;
 }
 svg.addEventListener("pointermove", (ev) => {
   if (pinch(ev)) return soon(draw);
@@ -511,7 +732,8 @@ svg.addEventListener("pointermove", (ev) => {
   if (!gesture) return hover(keyOf(ev.target));
   if (gesture.at && Math.hypot(at.x - gesture.at.x, at.y - gesture.at.y) > 3) gesture.moved = true;
   if (gesture.kind === "pan" && gesture.moved) { svg.classList.add("panning"); view.x = at.x - gesture.x; view.y = at.y - gesture.y; view.fitted = false; }
-  if (gesture.kind === "move" && gesture.moved) moveNode(at);
+  if (gesture.kind === "move" && gesture.moved) moveNodes(at);
+  if (gesture.kind === "band" && gesture.moved) band(at);
   if (gesture.kind === "link") pull(at);
   soon(draw);
 });
@@ -521,10 +743,22 @@ function hover(key) {
   hovered = key;
   soon(draw);
 }
-function moveNode(at) {
-  const { w, h } = canvasSize(), place = placed.get(gesture.id);
-  const spot = toWorld(clamp(at.x + gesture.dx, 8, w - 8), clamp(at.y + gesture.dy, 8, h - 8));
-  Object.assign(place, { x: spot.x, y: spot.y, own: true });
+function moveNodes(at) {
+  const { w, h } = canvasSize(), dx = at.x - gesture.at.x, dy = at.y - gesture.at.y;
+  for (const from of gesture.from) {
+    const spot = toWorld(clamp(from.x + dx, 8, w - 8), clamp(from.y + dy, 8, h - 8));
+    if (placed.has(from.id)) Object.assign(placed.get(from.id), { x: spot.x, y: spot.y, own: true });
+  }
+}
+function band(at) {                                      // the nodes under the rectangle being drawn
+  const x0 = Math.min(at.x, gesture.at.x), x1 = Math.max(at.x, gesture.at.x), y0 = Math.min(at.y, gesture.at.y), y1 = Math.max(at.y, gesture.at.y);
+  set(find(".ge-rubber"), { d: "M" + x0 + " " + y0 + "H" + x1 + "V" + y1 + "H" + x0 + "Z" });
+  group.clear();
+  for (const id of gesture.before) group.add(id);
+  for (const node of local.nodes) {
+    const c = centre(node.id);
+    if (c.x >= x0 && c.x <= x1 && c.y >= y0 && c.y <= y1) group.add(node.id);
+  }
 }
 function pull(at) {                                      // the line being drawn from a handle
   const from = centre(gesture.from), half = pillWidth(nodeOf(gesture.from)) / 2;
@@ -540,7 +774,9 @@ function release(take) {
   svg.classList.remove("panning");
   set(find(".ge-rubber"), { d: "" });
   if (!done) return;
-  if (done.kind === "pan" && !done.moved) select(null, true);
+  if ((done.kind === "pan" || done.kind === "band") && !done.moved) select(null, true);
+  if (done.kind === "band" && done.moved) chooseGroup([...group].pop());
+  if (done.kind === "move" && done.single && !done.moved) select(done.id, true);
   if (done.kind === "link" && done.goal && take) relate(done.from, done.goal);
   else if (done.kind === "link") select(done.from, true);
   settle();
@@ -559,12 +795,16 @@ svg.addEventListener("wheel", (ev) => {
   soon(draw);
 }, { passive: false });
 onCommands({
-  relate: () => { const node = chosenNode(); if (node) { startLinking(node.id); focusOn(node.id); } },
+  relate: relateChosen,
   change: edit,
   remove,
   fit: () => fit(false),
   in: () => { zoomCentre(1.25); draw(); },
   out: () => { zoomCentre(0.8); draw(); },
+  several: () => { several = !several; say(several ? "Taps and dragging over the canvas choose several" : "One at a time"); draw(); },
+  picture: () => place(false),
+  free: () => place(true),
+  arrange,
   names: () => { named = !named; draw(); },
 });
 
@@ -588,11 +828,13 @@ function adopt() {
 }
 // Python gives a drawn relation its real id: the new edge between the same two objects.
 function learnId(edit, fresh) {
-  const real = fresh.find((edge) => edge.source === edit.source && edge.target === edit.target);
+  const joins = (edge) => edge.source === edit.source && edge.target === edit.target;
+  const real = fresh.find(joins) || truth.edges.find((edge) => joins(edge) && edge.relation === edit.relation);
   if (!real || real.id === edit.id) return;
   outbox.rename(edit.id, real.id, ["id"]);
   if (selected !== "edge:" + edit.id) return;
   selected = "edge:" + real.id;
+  picks.send(selected, { kind: "edge", id: real.id });   // the table and the form follow
   if (document.activeElement === partOf("edge:" + edit.id)) queueMicrotask(() => focusOn("edge:" + real.id));
 }
 const exists = (key) => !!key && (isEdge(key) ? !!edgeOf(key.slice(5)) : !!nodeOf(key));
@@ -600,9 +842,11 @@ function rebuild(newDocument) {
   local = clone(truth);
   outbox.unanswered().forEach(applyEdit);
   if (exists(asked)) { selected = asked; asked = null; }
-  if (selected && !exists(selected)) selected = null;
+  for (const id of [...group]) if (!nodeOf(id)) group.delete(id);
+  if (selected && !exists(selected)) selected = [...group].pop() || null;
+  if (group.size < 2) group.clear();
   if (linking && !nodeOf(linking)) stopLinking();
-  if (newDocument) { placed.clear(); fit(true); return; }
+  if (newDocument) { group.clear(); placed = places(); fit(true); return; }
   layOut(false);
   draw();
 }
@@ -616,6 +860,7 @@ watch("selected", () => {
   if (picks.outdated(key) || key === selected) return;
   asked = key && !exists(key) ? key : null;              // its value may come a moment later
   if (!asked) selected = key;
+  if (!asked && !group.has(key)) group.clear();
   draw();
 });
 watch(["relations", "mode", "readonly", "mode_hint"], () => draw());

@@ -30,24 +30,43 @@ from spacestudio.ui.components.payload import (
 )
 
 Share = Annotated[float, Field(ge=-1, le=2, allow_inf_nan=False)]
-Thumb = Annotated[str, Field(max_length=28_000, pattern=r"^(data:image/png;base64,[A-Za-z0-9+/=]+)?$")]
+Thumb = Annotated[str, Field(max_length=28_000, pattern=r"^(data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+)?$")]
 Relation = Annotated[Label, Field(min_length=1)]
+Attribute = Annotated[Label, Field(min_length=1, max_length=30)]
 
 
 class Node(BaseModel):
-    """One object; `x`, `y` are where it is in the picture, 0 to 1."""
+    """One object; `x`, `y` are where in the picture, 0 to 1; `label` is shown, `own` is it without attributes."""
 
     model_config = ConfigDict(extra="ignore")
     id: Id
     label: Shown = ""
+    own: Shown = ""
+    attributes: list[Shown] = Field(default_factory=list, max_length=20)
     x: Share = 0.5
     y: Share = 0.5
     color: Color = ""
     thumb: Thumb = ""
 
 
+class Way(BaseModel):
+    """One way out of a contradiction; the page sends its `id` back in a "repair"."""
+
+    model_config = ConfigDict(extra="ignore")
+    id: Id
+    words: Note
+
+
+class Clash(BaseModel):
+    """A contradiction in words, with ways out of it."""
+
+    model_config = ConfigDict(extra="ignore")
+    words: Note
+    ways: list[Way] = Field(default_factory=list, max_length=40)
+
+
 class Edge(BaseModel):
-    """One relation from `source` to `target`."""
+    """One relation from `source` to `target`; `clash` is the place of its contradiction in the value's list, -1 for none."""
 
     model_config = ConfigDict(extra="ignore")
     id: Id
@@ -58,6 +77,7 @@ class Edge(BaseModel):
     verdict: Literal["true", "false", "undecided"] = "true"
     state: Literal["measured", "corrected", "stale", "in conflict", "wanted"] = "measured"
     note: Note = ""
+    clash: int = Field(default=-1, ge=-1)
 
 
 class GraphValue(GradioModel):
@@ -70,6 +90,7 @@ class GraphValue(GradioModel):
     background: FileData | None = None
     nodes: list[Node] = Field(default_factory=list, max_length=500)
     edges: list[Edge] = Field(default_factory=list, max_length=1000)
+    clashes: list[Clash] = Field(default_factory=list, max_length=40)
     stamp: int = 0
 
     @model_validator(mode="after")
@@ -82,6 +103,8 @@ class GraphValue(GradioModel):
         for edge in self.edges:
             if edge.source not in known or edge.target not in known:
                 raise ValueError(f"relation {edge.id} names an object that is not there")
+            if edge.clash >= len(self.clashes):
+                raise ValueError(f"relation {edge.id} names a contradiction that is not there")
         return self
 
 
@@ -89,16 +112,19 @@ class GraphEdit(BaseModel):
     """One act of the person; `rev` is the revision the person was looking at.
 
     "relate": `relation` from `source` to `target`; `id` is "new-<n>", or the edge whose relation was changed.
-    "unrelate": edge `id` goes. "rename": node `id` gets `label`. "delete": node `id` goes, with its edges.
+    "unrelate": edge `id` goes. "rename": node `id` gets `label`, and `attributes` unless they are None. "delete": node `id`
+    goes, and those of `ids`, with their edges. "repair": the way out `id` is taken.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    op: Literal["relate", "unrelate", "rename", "delete"]
+    op: Literal["relate", "unrelate", "rename", "delete", "repair"]
     id: Id
+    ids: tuple[Id, ...] = Field(default=(), max_length=500)
     source: MaybeId = ""
     target: MaybeId = ""
     relation: Label = ""
     label: Label = ""
+    attributes: tuple[Attribute, ...] | None = Field(default=None, max_length=8)
     rev: Rev = 0
 
     @model_validator(mode="after")
@@ -127,8 +153,8 @@ class GraphPick(BaseModel):
 class GraphEditor(gr.HTML):
     """An editable scene graph.
 
-    Value: `{"rev", "key", "background" (array or file), "nodes": [...], "edges": [...]}`, see `Node` and `Edge`; send at
-    most a few hundred edges at a time. Props, all settable with `gr.update`: `relations` (names),
+    Value: `{"rev", "key", "background" (array or file), "nodes": [...], "edges": [...], "clashes": [...]}`, see `Node`,
+    `Edge` and `Clash`; send a few hundred edges at most. Props, all settable with `gr.update`: `relations` (names),
     `selected` (a node's id, "edge:<id>", or "" for nothing: `gr.update` drops a None), `mode` ("correct" or "change"),
     `readonly`, `mode_hint`. Answer a "pick" with the same `selected`, so that page and Python agree.
 
@@ -176,7 +202,7 @@ class GraphEditor(gr.HTML):
         picture, width, height = cached_picture(value.get("background"), self.GRADIO_CACHE)
         if picture is None:
             width, height = value.get("width") or 4, value.get("height") or 3
-        typed = {name: value[name] for name in ("rev", "key", "nodes", "edges") if name in value}
+        typed = {name: value[name] for name in ("rev", "key", "nodes", "edges", "clashes") if name in value}
         typed |= {"width": width, "height": height, "background": picture, "stamp": next_stamp()}
         try:
             return GraphValue.model_validate(typed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,19 @@ from spacestudio.relations.words import read, reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.graphs import graphs_in
-from spacestudio.services.verify import verify_picture, why
+from spacestudio.services.verify import not_looked_for, verify_picture, why
 from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.graph_editor import GraphEditor
+from spacestudio.ui.components.payload import thumbnail
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
-from spacestudio.ui.session import must_open, plain, shown
+from spacestudio.ui.session import must_open, opened, plain, shown
 
 SIGNS = {"true": "✓ true", "false": "✗ false", "undecided": "? undecided"}
 SHOWN_FAMILIES = ["direction", "support", "depth"]
+COLUMNS = {"#": 5, "subject": 15, "relation": 14, "object": 15, "frame": 8, "verdict": 16, "margin": 9, "needs": 8, "by": 10}
+CHOSEN = "background: color-mix(in srgb, var(--studio-accent) 20%, transparent); font-weight: 600;"
+MAX_EDGES, MAX_THUMBS, MAX_CLASHES, MAX_WAYS = 120, 80, 12, 8
 PREDICATES = [p for name in FAMILIES for p in family(name).predicates]
 
 
@@ -94,12 +99,7 @@ def graph_tab(frame: Frame) -> None:
             label="Show",
             elem_id="only",
         )
-    table = make_table(
-        {"#": 5, "subject": 15, "relation": 14, "object": 15, "frame": 8, "verdict": 16, "margin": 9, "needs": 8, "by": 10},
-        "Relations",
-        "relations",
-        360,
-    )
+    table = make_table(COLUMNS, "Relations", "relations", 360)
     with gr.Accordion("Where the picture and space disagree", open=False, elem_id="disagreements-panel"):
         disagree = make_table(
             {"objects": 22, "in the picture": 18, "in space": 18, "why": 42}, "Disagreements", "disagreements", 260
@@ -128,9 +128,9 @@ def graph_tab(frame: Frame) -> None:
         )
         checked_words = gr.Markdown(elem_id="check-words")
         checked = make_table({"relation": 45, "verdict": 17, "margin": 12, "why": 26}, "Verdicts", "checked", 260)
+    checked_for = gr.State("")
     keys = gr.State([])
-    picked = gr.State([])
-    form = [subject, predicate, object_, verdict, why, picked]
+    picked, lead = gr.State([]), gr.State([])
     frame.add(
         View(
             "graph",
@@ -149,53 +149,56 @@ def graph_tab(frame: Frame) -> None:
                 absent_note,
                 absent,
                 ruled,
+                checked_words,
+                checked,
             ],
             draw,
-            [families, frames, only, subject, object_, picked, rules],
+            [families, frames, only, subject, object_, picked, rules, lead, checked_for],
         )
     )
     frame.redraw([families, frames, only, rules])
 
-    def fill(visitor: Any, sample_id: Any, key: tuple[str, ...] | None) -> list[Any]:
-        return _form(must_open(frame.studio, visitor, sample_id), key) if key else [gr.skip()] * len(form)
+    def point(given: tuple[Any, ...], key: Sequence[str], node: str = "", first: bool = False) -> list[Any]:
+        """Choose a relation (or an object, or nothing) here: canvas, table and form all show it."""
+        visitor, sample_id, _, tab, _ = given[: len(frame.fixed)]
+        controls = dict(zip(map(id, frame.inputs), given, strict=False))
+        s = opened(frame.studio, visitor, sample_id)
+        r = s.graph.relation(*key) if s is not None and len(key) == 4 else None
+        controls[id(picked)] = list(r.key) if r else []
+        if first:
+            controls[id(lead)] = controls[id(picked)]
+        if r:
+            controls |= {id(subject): r.subject, id(object_): r.object}
+        values = [controls[id(control)] for control in frame.inputs[len(frame.fixed) :]]
+        drawn = frame.drawn(visitor, sample_id or "", "" if r else node, tab, values)
+        return [*drawn, r.predicate if r else gr.skip(), r.verdict if r else gr.skip(), controls[id(lead)]]
 
-    def pick(visitor: Any, sample_id: Any, rows: list[list[str]], evt: gr.SelectData) -> list[Any]:
-        return fill(visitor, sample_id, tuple(rows[int(evt.row_value[0]) - 1]))
+    def pick_row(evt: gr.SelectData, *given: Any) -> list[Any]:
+        return point(given, given[-1][int(str(evt.row_value[0]).split()[-1]) - 1])
 
-    def pick_edge(visitor: Any, sample_id: Any, rows: list[list[str]], evt: gr.EventData) -> list[Any]:
+    def pick_part(evt: gr.EventData, *given: Any) -> list[Any]:
         chosen = GraphEditor.read_pick(evt) or ""
-        return fill(visitor, sample_id, _key_of(chosen.removeprefix("edge:"), rows) if chosen.startswith("edge:") else None)
+        if not chosen.startswith("edge:"):
+            return point(given, (), chosen, first=True)
+        s = opened(frame.studio, given[0], given[1])
+        return point(given, _key_of(chosen.removeprefix("edge:"), s) if s else (), first=True)
 
-    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    table.select(shown(pick), [frame.visitor, frame.sample, keys], form, **quick)
-    editor.pick(shown(pick_edge), [frame.visitor, frame.sample, keys], form, **quick)
-    frame.on(editor.pick, _node_picked, event_data=True, trigger_mode="always_last")
-    frame.on(editor.edit, _edited, [keys], event_data=True, trigger_mode="multiple")
+    def connect() -> None:
+        quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+        outputs = [*frame.outputs, predicate, verdict, lead]
+        table.select(shown(pick_row), [*frame.inputs, keys], outputs, trigger_mode="always_last", **quick)
+        editor.pick(shown(pick_part), frame.inputs, outputs, trigger_mode="always_last", **quick)
+
+    frame.later(connect)
+    frame.on(editor.edit, _edited, event_data=True, trigger_mode="multiple")
     frame.on([correct.click], _correct, [subject, predicate, object_, verdict])
     frame.on([change.click], _want, [subject, predicate, object_])
     frame.on([release.click], _release, [picked])
-    frame.on([mend.click], _mend, [repair])
+    frame.on([mend.click], _mend, [repair, picked])
     frame.on([set_absent.click, absent.submit], _set_absent, [absent])
-    asked.upload(
-        shown(_check(frame)),
-        [frame.visitor, frame.sample, asked],
-        [checked_words, checked],
-        show_progress="minimal",
-        api_visibility="private",
-    )
-
-
-def _node_picked(look: Look, evt: gr.EventData) -> Done:
-    chosen = GraphEditor.read_pick(evt) or ""
-    return Done(selected=look.selected if chosen.startswith("edge:") else chosen)
-
-
-def _form(s: Sample, key: tuple[str, ...]) -> list[Any]:
-    """The form filled from the chosen relation, and its reason."""
-    r = s.graph.relation(*key)  # type: ignore[call-arg]
-    if r is None:
-        raise InputError("This relation is gone", next_step="Choose one from the table")
-    return [r.subject, r.predicate, r.object, r.verdict, reason_words(s, r, unique_names(s.graph)), list(key)]
+    result: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    asked.upload(shown(_check(frame)), [frame.visitor, frame.sample, asked], [checked_words, checked, checked_for], **result)
+    asked.clear(lambda: ("", [], ""), None, [checked_words, checked, checked_for], **result)
 
 
 def edge_id(key: Sequence[str]) -> str:
@@ -203,13 +206,16 @@ def edge_id(key: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
 
 
-def _key_of(edge: str, rows: list[list[str]]) -> tuple[str, ...] | None:
-    return next((tuple(row) for row in rows if edge_id(row) == edge), None)
+def _key_of(edge: str, s: Sample) -> tuple[str, ...]:
+    return next((r.key for r in s.graph if edge_id(r.key) == edge), ())
 
 
 def chosen_relations(s: Sample, families: list[str], frame: str, only: str, selected: str) -> list[Relation]:
-    """The relations the filters leave, each pair once: the way the person said it, else the lower id first."""
-    in_clash = {r.key for clash in s.clashes for r in clash}
+    """The relations the filters leave, each pair once: the way the person said it, else the lower id first.
+
+    What contradicts itself is shown whatever families and frames are chosen.
+    """
+    in_clash = clash_places(s)
     implied = {r.key for r, _ in redundant(s.graph)} if only in ("implied", "needed") else set()
     out: list[Relation] = []
     seen: set[tuple[frozenset[str], str, str]] = set()
@@ -217,15 +223,18 @@ def chosen_relations(s: Sample, families: list[str], frame: str, only: str, sele
         place = (frozenset((r.subject, r.object)), r.family, r.frame)
         if place in seen and inverse_of(r.predicate) is not None:
             continue
-        if r.family not in families and r.family != "other" and r.origin != "person":
+        clashes = r.key in in_clash
+        if not clashes and r.family not in families and r.family != "other" and r.origin != "person":
             continue
-        if frame == "main" and (r.family, r.frame, r.origin) == ("direction", "camera", "geometry"):
+        if not clashes and frame == "main" and (r.family, r.frame, r.origin) == ("direction", "camera", "geometry"):
             continue  # the picture's own directions say it already
-        if (frame in ("image", "camera") and r.frame != frame) or (selected and selected not in (r.subject, r.object)):
+        if not clashes and frame in ("image", "camera") and r.frame != frame:
+            continue
+        if selected and selected not in (r.subject, r.object):
             continue
         if (only == "undecided" and r.verdict != "undecided") or (only == "person" and r.origin != "person"):
             continue
-        if (only == "clash" and r.key not in in_clash) or (only == "implied" and r.key not in implied):
+        if (only == "clash" and not clashes) or (only == "implied" and r.key not in implied):
             continue
         if only == "needed" and (r.key in implied or r.verdict == "undecided"):
             continue
@@ -243,22 +252,26 @@ def draw(
     object_: str | None,
     picked: list[str],
     rules: str,
+    lead: list[str],
+    checked_for: str,
 ) -> list[Any]:
     """Canvas, clashes and ways out, choices, the chosen relation's reason, the table, and what else the graph holds."""
     s = look.sample
     if s is None:
         none = gr.update(choices=[], value=None)
-        return [None, EMPTY, none, none, "", [], [], [], gr.update(visible=False), none, [], "", "", []]
-    rows = chosen_relations(s, families, frame, only, look.selected)
+        return [None, EMPTY, none, none, "", [], [], [], gr.update(visible=False), none, [], "", "", [], "", []]
+    every = chosen_relations(s, families, frame, only, "")
+    every.sort(key=lambda r: look.selected not in (r.subject, r.object) if look.selected else list(r.key) != picked)
+    rows = [r for r in every if not look.selected or look.selected in (r.subject, r.object)]
+    rows.sort(key=lambda r: list(r.key) != lead)
     names = unique_names(s.graph)
-    in_clash = {r.key for clash in s.clashes for r in clash}
-    nodes = [
-        {"id": o.id, "label": o.name, "x": o.box.center[0] / s.width, "y": o.box.center[1] / s.height} for o in s.objects
-    ]
-    edges = [_edge(r, in_clash, names) for r in rows[:120]]
+    in_clash = clash_places(s)
+    edges = [_edge(r, in_clash, names) for r in every[:MAX_EDGES]]
+    chosen = s.graph.relation(*picked) if len(picked) == 4 else None
+    arrow = "" if chosen is None else edge_id(chosen.key)
     table = [
         [
-            str(k),
+            f"▸ {k}" if list(r.key) == picked else str(k),
             names[r.subject],
             r.predicate,
             names[r.object],
@@ -270,25 +283,34 @@ def draw(
         ]
         for k, r in enumerate(rows, 1)
     ]
+    styling = [[CHOSEN if list(r.key) == picked else ""] * len(COLUMNS) for r in rows]
     choices = [(names[o.id], o.id) for o in s.objects]
-    chosen = s.graph.relation(*picked) if len(picked) == 4 else None
-    value = {"rev": look.rev, "key": s.id, "background": s.image, "nodes": nodes, "edges": edges}
+    value = {
+        "rev": look.rev,
+        "key": s.id,
+        "background": s.image,
+        "nodes": [_node(s, o, k < MAX_THUMBS) for k, o in enumerate(s.objects)],
+        "edges": edges,
+        "clashes": [_clash(s, clash, names) for clash in s.clashes[:MAX_CLASHES]],
+    }
+    selected = look.selected or (f"edge:{arrow}" if any(e["id"] == arrow for e in edges) else "")
     return [
         # every property goes along: a tab that was never open knows none of them yet
-        gr.update(value=value, selected=look.selected, relations=PREDICATES, mode="correct"),
-        clash_words(s),
+        gr.update(value=value, selected=selected, relations=PREDICATES, mode="correct"),
+        clash_words(s, picked),
         gr.update(choices=choices, value=subject if subject in names else None),
         gr.update(choices=choices, value=object_ if object_ in names else None),
         reason_words(s, chosen, names) if chosen else "",
         picked if chosen else [],
-        table,
+        {"headers": list(COLUMNS), "data": table, "metadata": {"display_value": table, "styling": styling}} if table else [],
         [list(r.key) for r in rows],
         gr.update(visible=bool(s.clashes)),
-        gr.update(choices=[(r.words, str(k)) for k, r in enumerate(ways_out(s))], value=None),
+        gr.update(choices=[(r.words, str(k)) for k, r in enumerate(ways_out(s, picked))], value=None),
         disagreement_rows(s),
         absent_words(s),
         ", ".join(s.graph.negative_objects),
         ruled_rows(s, rules),
+        *([gr.skip(), gr.skip()] if checked_for == s.id else ["", []]),
     ]
 
 
@@ -300,11 +322,59 @@ def reason_words(s: Sample, r: Relation, names: Mapping[str, str]) -> str:
     return "  \n".join(parts)
 
 
-def ways_out(s: Sample) -> list[Repair]:
-    """What would repair the first clash; the person's own corrections first."""
+def clash_places(s: Sample) -> dict[tuple[str, str, str, str], int]:
+    """Place of each relation that contradicts others, and of its inverse -> the first contradiction it is in."""
+    found: dict[tuple[str, str, str, str], int] = {}
+    for k, clash in enumerate(s.clashes):
+        for r in clash:
+            found.setdefault(r.key, k)
+            if inverse_of(r.predicate) is not None:
+                found.setdefault((r.object, r.subject, r.family, r.frame), k)
+    return found
+
+
+def clash_of(s: Sample, key: Sequence[str] = ()) -> tuple[Relation, ...]:
+    """The contradiction a relation is in, else the first; empty without any."""
     if not s.clashes:
-        return []
-    return sorted(repairs(s.clashes[0], unique_names(s.graph)), key=lambda r: r.relation.origin != "person")
+        return ()
+    return s.clashes[clash_places(s).get(tuple(key), 0)]  # type: ignore[arg-type]
+
+
+def ways_out(s: Sample, key: Sequence[str] = ()) -> list[Repair]:
+    """What would repair `clash_of` that relation; the person's own corrections first."""
+    return _ways(clash_of(s, key), unique_names(s.graph))
+
+
+def _ways(clash: tuple[Relation, ...], names: Mapping[str, str]) -> list[Repair]:
+    return sorted(repairs(clash, names), key=lambda r: r.relation.origin != "person") if clash else []
+
+
+def way_id(way: Repair) -> str:
+    """A short id of what a way out does; the same whenever it is worked out again."""
+    new = way.replacement
+    said = [*new.triple, new.verdict] if new else []
+    return edge_id([way.kind, *way.relation.key, way.relation.predicate, way.relation.verdict, *said])
+
+
+def _clash(s: Sample, clash: tuple[Relation, ...], names: Mapping[str, str]) -> dict[str, Any]:
+    ways = [{"id": way_id(way), "words": _cut(way.words)} for way in _ways(clash, names)[:MAX_WAYS]]
+    return {"words": _cut(explain(clash, names)), "ways": ways}
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= 600 else words[:599] + "…"
+
+
+def _node(s: Sample, o: SceneObject, thumb: bool) -> dict[str, Any]:
+    return {
+        "id": o.id,
+        "label": o.name[:200],
+        "own": o.label,
+        "attributes": list(o.attributes[:20]),
+        "x": o.box.center[0] / s.width,
+        "y": o.box.center[1] / s.height,
+        "thumb": thumbnail(s.image, o.box.xyxy) if thumb else "",
+    }
 
 
 def disagreement_rows(s: Sample) -> list[list[str]]:
@@ -342,7 +412,7 @@ def _centroid(o: SceneObject) -> tuple[float, float]:
     return float(columns.mean()) + 0.5, float(rows.mean()) + 0.5
 
 
-def _edge(r: Relation, in_clash: set[tuple[str, str, str, str]], names: dict[str, str]) -> dict[str, Any]:
+def _edge(r: Relation, in_clash: Mapping[tuple[str, str, str, str], int], names: Mapping[str, str]) -> dict[str, Any]:
     state = (
         "in conflict"
         if r.key in in_clash
@@ -360,31 +430,36 @@ def _edge(r: Relation, in_clash: set[tuple[str, str, str, str]], names: dict[str
         "family": r.family,
         "verdict": r.verdict,
         "state": state,
-        "note": reason(r, names),
+        "note": _cut(reason(r, names)),
+        "clash": k if (k := in_clash.get(r.key, -1)) < MAX_CLASHES else -1,
     }
 
 
-def _state(r: Relation, in_clash: set[tuple[str, str, str, str]]) -> str:
+def _state(r: Relation, in_clash: Mapping[tuple[str, str, str, str], int]) -> str:
     if r.key in in_clash:
         return " · in conflict"
     return " · stale" if r.evidence.get("pin") == "stale" else ""
 
 
-def clash_words(s: Sample) -> str:
-    """The first clashes in words, shortest first."""
+def clash_words(s: Sample, key: Sequence[str] = ()) -> str:
+    """The first clashes in words, shortest first; before them the one that relation is in."""
     names = unique_names(s.graph)
-    told = [f"⚠ **Contradiction.** {plain(explain(clash, names))}" for clash in s.clashes[:3]]
+    own = clash_of(s, key)
+    told = [
+        f"⚠ **Contradiction.** {plain(explain(clash, names))}"
+        for clash in itertools.islice(sorted(s.clashes, key=lambda clash: clash is not own), 3)
+    ]
     more = len(s.clashes) - len(told)
     return "\n\n".join([*told, *([f"and {more} more"] if more > 0 else [])])
 
 
-def _edited(look: Look, evt: gr.EventData, rows: list[list[str]]) -> Done | None:
+def _edited(look: Look, evt: gr.EventData) -> Done | None:
     edit = GraphEditor.read(evt)
     s = look.opened()
     act = look.studio.act
     if edit.op == "relate":
         act(look.visitor, s.id, lambda x: judge.correct_relation(x, edit.source, edit.relation, edit.target))
-    elif edit.op == "unrelate" and (key := _key_of(edit.id, rows)):
+    elif edit.op == "unrelate" and (key := _key_of(edit.id, s)):
         r = s.graph.relation(*key)  # type: ignore[call-arg]
         if r is not None and r.origin == "person":
             act(look.visitor, s.id, lambda x: judge.release_relation(x, r))
@@ -392,10 +467,12 @@ def _edited(look: Look, evt: gr.EventData, rows: list[list[str]]) -> Done | None
         if r is not None:
             act(look.visitor, s.id, lambda x: judge.correct_relation(x, r.subject, r.predicate, r.object, "false", r.frame))
     elif edit.op == "rename":
-        act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, label=edit.label))
+        act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, edit.label, edit.attributes))
     elif edit.op == "delete":
-        act(look.visitor, s.id, lambda x: judge.delete_object(x, edit.id))
+        act(look.visitor, s.id, lambda x: judge.delete_objects(x, [edit.id, *edit.ids]))
         return Done(selected="")
+    elif edit.op == "repair":
+        return _repair(look, edit.id)
     return None
 
 
@@ -429,8 +506,19 @@ def _release(look: Look, key: list[str]) -> Done:
     return Done(note="The correction is released; what is measured counts again.")
 
 
-def _mend(look: Look, chosen: str | None) -> Done:
-    s, ways = look.opened(), ways_out(look.opened())
+def _repair(look: Look, chosen: str) -> Done:
+    """Take the way out of that id, whichever contradiction it is of."""
+    s = look.opened()
+    names = unique_names(s.graph)
+    way = next((way for clash in s.clashes for way in _ways(clash, names) if way_id(way) == chosen), None)
+    if way is None:
+        raise InputError("This way out is gone", next_step="Choose an arrow in conflict again")
+    look.studio.act(look.visitor, s.id, lambda x: judge.repair(x, way))
+    return Done(note=way.words)
+
+
+def _mend(look: Look, chosen: str | None, key: list[str]) -> Done:
+    s, ways = look.opened(), ways_out(look.opened(), key)
     if not chosen or not chosen.isdigit() or int(chosen) >= len(ways):
         raise InputError("No way out is chosen", next_step="Choose one from the list")
     way = ways[int(chosen)]
@@ -445,30 +533,36 @@ def _set_absent(look: Look, text: str) -> None:
 def _check(frame: Frame) -> Any:
     """Verdicts of this picture against the first graph of a file; nothing of the sample changes."""
 
-    def run(visitor: Any, sample_id: Any, path: str) -> tuple[str, list[list[str]]]:
+    def run(visitor: Any, sample_id: Any, path: str) -> tuple[str, list[list[str]], str]:
         s = must_open(frame.studio, visitor, sample_id)
-        graphs, notes = graphs_in(Path(path))
+        try:
+            graphs, notes = graphs_in(Path(path))
+        except InputError as error:
+            return f"⚠ {plain(error)}", [], s.id
         asked = next((row.graph for row in graphs if row.graph is not None), None)
         if asked is None:
-            raise InputError(graphs[0].problem, "a scene graph with at least one readable row")
-        found = verify_picture(asked, s.graph, s.variants, by_id=False)
+            return f"⚠ {plain(graphs[0].problem)}", [], s.id
+        found = verify_picture(asked, s.graph, s.variants, by_id=False, unsure=not_looked_for(s))
         names = unique_names(asked)
         rows = [
             [
                 f"{names[r.subject]} {read(r.predicate)} {names[r.object]}",
                 f"{SIGNS_OF[r.verdict]}",
-                f"{r.margin:+.3f}",
+                f"{r.margin:+.3f}" if r.threshold else "–",
                 why(r),
             ]
             for r in found.relations
         ]
+        related = {end for r in found.relations for end in (r.subject, r.object)}
+        lone = [[names[i], SIGNS_OF["undecided" if found.unsure else "false"], "–", "not found"] for i in found.missing]
+        rows += [row for row, i in zip(lone, found.missing, strict=True) if i not in related]
         words = ", ".join(f"{n} {outcome}" for outcome, n in found.counts.items())
-        missing = [f"{names[i]} is not in the picture" for i in found.missing]
+        missing = [f"{names[i]} {'was not found' if found.unsure else 'is not in the picture'}" for i in found.missing]
+        missing += [found.unsure[0].upper() + found.unsure[1:]] if found.unsure and found.missing else []
         unwanted = [f"{name} must not be there and is" for name in found.unwanted]
         more = ["Only the first graph of the file is checked here"] if len(graphs) > 1 else []
-        return plain(
-            ". ".join([f"{asked.scene or 'The graph'}: {words}", *missing, *unwanted, *more, *notes[:3]])
-        ) + "\\.", rows
+        told = [f"{asked.scene or 'The graph'}: {words}", *missing, *unwanted, *more, *(n.rstrip(".") for n in notes[:3])]
+        return plain(". ".join(told)) + "\\.", rows, s.id
 
     return shown(run)
 

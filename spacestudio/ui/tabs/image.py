@@ -10,6 +10,8 @@ import numpy as np
 
 from spacestudio.engines import DEPTH, DETECT, LANGUAGE
 from spacestudio.errors import InputError, SpaceStudioError
+from spacestudio.figures.outlines import outline
+from spacestudio.qa.words import COCO
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe
 from spacestudio.services.examples import example, examples
@@ -18,7 +20,11 @@ from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
 
-LABELS = list(LANGUAGE.load("grammar").labels())
+LABELS = list(dict.fromkeys([*(label for group in COCO.values() for label in group), *LANGUAGE.load("grammar").labels()]))
+"""Offered while a name is typed: COCO's, then the scene grammar's. Any other name may be typed."""
+HINT = "Drag to draw a box, then type its name. Choose an object to paint its mask."
+CORNERS = 24_000
+"""Corners of all outlines together, so that a picture of many objects stays light."""
 
 
 def image_tab(frame: Frame) -> None:
@@ -70,9 +76,10 @@ def image_tab(frame: Frame) -> None:
                 None,
                 labels=LABELS,
                 elem_id="boxes",
-                mode_hint="Drag to draw a box, then type its name.",
+                mode_hint=HINT,
+                masks=True,
             )
-        with gr.Column(scale=1, min_width=300):
+        with gr.Column(scale=1, min_width=340):
             table = make_table({"#": 7, "object": 27, "attributes": 25, "depth": 17, "id": 24}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
@@ -106,8 +113,15 @@ def draw(look: Look) -> list[Any]:
     s = look.sample
     if s is None:
         return [None, [], "", "", ""]
+    corners = min(max(CORNERS // max(1, len(s.objects)), 40), 500)
     boxes = [
-        {"id": o.id, "label": o.label, "x0": o.box.x0, "y0": o.box.y0, "x1": o.box.x1, "y1": o.box.y1} for o in s.objects
+        {
+            "id": o.id,
+            "label": o.label,
+            **dict(zip(("x0", "y0", "x1", "y1"), o.box.xyxy, strict=True)),
+            "mask": "" if o.mask is None else outline(o.mask, corners),
+        }
+        for o in s.objects
     ]
     value = {"rev": look.rev, "key": s.id, "image": s.image, "width": s.width, "height": s.height, "boxes": boxes}
     rows = [[str(k), o.label, ", ".join(o.attributes), depth_words(s, o), o.id] for k, o in enumerate(s.objects, 1)]
@@ -117,7 +131,14 @@ def draw(look: Look) -> list[Any]:
         if chosen
         else ["", "", ""]
     )
-    return [gr.update(value=value, selected=look.selected, labels=LABELS), rows, *form]
+    props: dict[str, Any] = {
+        "selected": look.selected,
+        "labels": LABELS,
+        "mode_hint": HINT,
+        "masks": True,
+        "readonly": False,
+    }
+    return [gr.update(value=value, **props), rows, *form]
 
 
 def depth_words(s: Any, o: Any) -> str:
@@ -189,6 +210,11 @@ def _edited(look: Look, evt: gr.EventData) -> Done | None:
         chosen = ""
     elif edit.op == "label":
         look.studio.act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, label=edit.label))
+    elif edit.op == "paint":
+        strokes = [(stroke.points, stroke.radius) for stroke in edit.strokes]
+        look.studio.act(look.visitor, s.id, lambda x: judge.paint_mask(x, edit.id, strokes, edit.add))
+    elif edit.op == "grow" and (point := edit.point):
+        look.studio.act(look.visitor, s.id, lambda x: judge.grow_mask(x, edit.id, point, edit.add))
     else:
         look.studio.act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, xyxy=edit.box))
     return Done(selected=chosen)

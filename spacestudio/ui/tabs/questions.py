@@ -234,8 +234,8 @@ def _proposal(frame: Frame, visitor: Any, sample_id: Any, key: str, answer: Any,
 
 def _edited(look: Look, evt: gr.EditData, keys: list[str], fix: bool) -> Done | None:
     """A cell of the table was typed in; the page may tell of one edit twice."""
-    row, column = evt.index
-    if not (isinstance(row, int) and 0 <= row < len(keys)):
+    row, column = evt.index if isinstance(evt.index, (tuple, list)) else (evt.index, 0)
+    if not 0 <= row < len(keys):
         return None
     p, typed = judge.question_of(look.opened(), keys[row]), " ".join(str(evt.value).split())
     if column == 1 and typed != p.question:

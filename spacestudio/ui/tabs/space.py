@@ -6,90 +6,146 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from spacestudio.domain.camera import Camera
+from spacestudio.domain.events import revision
 from spacestudio.domain.graph import Relation
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import InputError
-from spacestudio.figures.cloud import cloud_figure
+from spacestudio.figures.cloud import BUDGET, ColorBy, cloud_figure
 from spacestudio.formats.ply import write_ply
 from spacestudio.geometry import open3d_room
 from spacestudio.relations.words import statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.payloads import camera_payload
+from spacestudio.ui.components.cloud_tools import CloudTools, Viewpoint
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
-ColorBy = Literal["photo", "layer", "object"]
 COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
+FEWEST, START = 2_000, 20_000
+"""Points drawn in the browser: the least that can be asked for, and what is drawn unless asked."""
 
 
 def space_tab(frame: Frame) -> None:
     """Build the tab."""
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
+            tools = CloudTools("cloud", elem_id="cloud-tools")
             plot = gr.Plot(show_label=False, elem_id="cloud")
-        with gr.Column(scale=1, min_width=260):
+        with gr.Column(scale=2, min_width=320):
+            seen_from = gr.Markdown(elem_id="seen-from")
+            seen = make_table({"relation": 46, "verdict": 27, "why": 27}, "What stands where", "seen", 300)
             color = gr.Radio(COLORS, value="photo", label="Colour by", elem_id="cloud-color")
-            facts = gr.Markdown(elem_id="cloud-facts")
-            fov = gr.Number(label="Horizontal field of view (degrees)", elem_id="fov")
-            set_fov = gr.Button("Use this field of view", elem_id="set-fov")
-            height = gr.Number(label="Real height (m)", elem_id="known-height", info="Makes lengths metric")
-            set_height = gr.Button("Use this length", elem_id="set-height")
-            view = gr.Radio(
-                [("the left", "left"), ("the back", "back"), ("the right", "right")],
-                value="left",
-                label="Seen from",
-                elem_id="view",
+            budget = gr.Slider(FEWEST, BUDGET, START, step=1000, label="Points drawn, at most", elem_id="cloud-budget")
+    facts = gr.Markdown(elem_id="cloud-facts")
+    with gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            placed = make_table(
+                {"object": 40, "sides of its turned box": 36, "above the floor": 24},
+                "Objects in space (click one to choose it)",
+                "placed",
+                300,
             )
-            seen = make_table({"relation": 56, "verdict": 18, "why": 26}, "What stands where", "seen", 260)
-    placed = make_table(
-        {"object": 40, "sides of its turned box": 36, "above the floor": 24}, "Objects in space", "placed", 240
-    )
-    with gr.Accordion("The full cloud", open=False):
+        with gr.Column(scale=2, min_width=320):
+            with gr.Row():
+                fov = gr.Number(
+                    label="Horizontal field of view (degrees)", elem_id="fov", info="As the camera saw it", min_width=150
+                )
+                height = gr.Number(
+                    label="Real height (m)", elem_id="known-height", info="Makes lengths metric", min_width=150
+                )
+            with gr.Row():
+                set_fov = gr.Button("Use this field of view", elem_id="set-fov", min_width=150)
+                set_height = gr.Button("Use this length", elem_id="set-height", min_width=150)
+    with gr.Accordion("The full cloud, and its PLY file to download", open=False, elem_id="full-cloud-panel"):
         gr.Markdown("Every point, as the exported binary PLY. It may be large.")
         load = gr.Button("Open the full cloud", elem_id="full-cloud-open")
         model = gr.Model3D(label="Full cloud", elem_id="full-cloud", height=420, clear_color=(0.1, 0.1, 0.12, 1.0))
         file = gr.File(label="cloud.ply", interactive=False, elem_id="full-cloud-file", height=60)
-    frame.add(View("space", [plot, facts, fov, height, seen, placed, model, file], draw, [color, view]))
-    frame.redraw([color, view])
-    load.click(_full(frame), [frame.visitor, frame.sample], [model, file], api_visibility="private", concurrency_id="work")
+    opened = gr.State("")
+    outputs = [plot, facts, fov, height, seen_from, seen, placed, model, file]
+    frame.add(View("space", outputs, draw, [color, budget, tools, opened]))
+    frame.redraw([color, budget])
+    frame.on(tools.turn, lambda look: None, trigger_mode="always_last")
+    frame.on(tools.pick, _picked, event_data=True, trigger_mode="multiple")
+    frame.on(placed.select, _row_picked, event_data=True)
+    load.click(
+        _full(frame),
+        [frame.visitor, frame.sample],
+        [model, file, opened],
+        api_visibility="private",
+        concurrency_id="work",
+    )
     frame.on([set_fov.click, fov.submit], _set_fov, [fov])
     frame.on([set_height.click, height.submit], _set_height, [height])
 
 
-def draw(look: Look, color: ColorBy, view: str) -> list[Any]:
-    """Cloud, its facts, and the relations as seen from a viewpoint."""
+def draw(look: Look, color: ColorBy, budget: float, view: Viewpoint, opened: str) -> list[Any]:
+    """Cloud, its facts, and the relations as seen from a viewpoint.
+
+    Args:
+        look: the open sample.
+        color: what the points' colours say.
+        budget: most points drawn.
+        view: where the cloud is seen from.
+        opened: which full cloud is open, as `_cloud_key` names it; another one is closed.
+    """
     s = look.sample
     if s is None or s.cloud is None:
         why = "This sample has no depth, so it has no cloud. Give it a depth file in the Image tab." if s else EMPTY
-        return [None, why, None, None, [], [], None, None]
-    figure = cloud_figure(s.cloud, s.objects, color_by=color, layers=s.layers, boxes=s.space.boxes)
+        return [None, why, None, None, "", [], [], None, None]
+    figure = cloud_figure(
+        s.cloud,
+        s.objects,
+        color_by=color,
+        layers=s.layers,
+        budget=int(np.clip(budget or START, FEWEST, BUDGET)),
+        boxes=s.space.boxes,
+        selected=look.selected,
+        key=s.id,
+    )
     names = unique_names(s.graph)
-    rows = [
-        [statement(r, names), r.verdict, view_why(r)]
-        for r in s.views.get(view, ())
-        if r.subject < r.object and (not look.selected or look.selected in (r.subject, r.object))
-    ]
+    relations = [r for r in relations_from(s, view) if not look.selected or look.selected in (r.subject, r.object)]
+    rows = [[statement(r, names), r.verdict, view_why(r)] for r in relations]
     name = names.get(look.selected)
-    label = f"Real height of “{name}” (m)" if name else "Real height (m): select an object in the Image tab first"
+    label = f"Real height of “{name}” (m)" if name else "Real height (m); choose an object"
     fov = round(s.camera.fov_deg, 1) if s.camera else None
     return [
         figure,
         _facts(s),
         fov,
         gr.update(label=label, value=None, interactive=bool(name)),
+        _seen_words(view, relations, name),
         rows[:200],
         _placed(names, s),
-        None,
-        None,
+        *([gr.skip(), gr.skip()] if opened == _cloud_key(s) else [None, None]),
     ]
+
+
+def relations_from(s: Sample, view: Viewpoint) -> list[Relation]:
+    """What stands where as seen from a viewpoint, each pair once.
+
+    From the front these are the camera's own relations, from above those of them that lie in the plane of the floor.
+    """
+    if view in s.views:
+        return [r for r in s.views[view] if r.subject < r.object]
+    flat = [r for r in s.graph if r.frame == "camera" and r.subject < r.object]
+    return [r for r in flat if view != "top" or r.predicate not in ("above", "below")]
+
+
+def _seen_words(view: Viewpoint, relations: list[Relation], name: str | None) -> str:
+    """How many relations, and how many of them stand."""
+    about = f" with “{plain(name)}”" if name else ""
+    count = f"{len(relations)} relation{'' if len(relations) == 1 else 's'}{about}"
+    open_ = sum(r.verdict == "undecided" for r in relations)
+    return f"**Seen from the {view}**: {count}" + (f", {open_} of them undecided" if open_ else "")
 
 
 def view_why(r: Relation) -> str:
@@ -128,8 +184,23 @@ def _placed(names: dict[str, str], s: Sample) -> list[list[str]]:
     return rows
 
 
+def _cloud_key(s: Sample) -> str:
+    """Names the cloud as it is now."""
+    return f"{s.id} {len(s.cloud) if s.cloud is not None else 0} {revision(s.events)}"
+
+
+def _picked(look: Look, evt: gr.EventData) -> Done:
+    chosen = CloudTools.read_pick(evt)
+    return Done(selected=chosen if chosen is not None and look.sample is not None and chosen in look.sample.graph else "")
+
+
+def _row_picked(look: Look, evt: gr.SelectData) -> Done:
+    chosen = {name: object_id for object_id, name in unique_names(look.opened().graph).items()}
+    return Done(selected=chosen.get(str(evt.row_value[0]) if evt.row_value else "", ""))
+
+
 def _full(frame: Frame) -> Any:
-    def run(visitor: Any, sample_id: Any) -> tuple[str, str]:
+    def run(visitor: Any, sample_id: Any) -> tuple[str, str, str]:
         s = must_open(frame.studio, visitor, sample_id)
         if s.cloud is None:
             raise InputError("This sample has no cloud", next_step="Give it a depth map first")
@@ -137,7 +208,7 @@ def _full(frame: Frame) -> Any:
         write_ply(s.cloud, path)
         upright = path.with_name(f"{s.id}-view.ply")  # the viewer has y up and looks along -z
         write_ply(replace(s.cloud, points_camera=s.cloud.points_camera * np.array([1, -1, -1], np.float32)), upright)
-        return str(upright), str(path)
+        return str(upright), str(path), _cloud_key(s)
 
     return shown(run)
 
@@ -156,6 +227,6 @@ def _set_height(look: Look, metres: float | None) -> Done:
     if s is None or not metres or metres <= 0:
         raise InputError("No length was given", "the object's real height in metres")
     if look.selected not in s.graph or s.depth is None or s.camera is None:
-        raise InputError("No object with depth is selected", next_step="Select one in the Image tab first")
+        raise InputError("No object with depth is selected", next_step="Click one in the cloud or in the list below it")
     look.studio.act(look.visitor, s.id, lambda x: judge.known_height(x, look.selected, float(metres)))
     return Done(note="Lengths are metres now, from the length you gave.")

@@ -1,0 +1,53 @@
+"""Where a person is: one word says whether it is saved, and the page's address follows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from pydantic import BaseModel, ConfigDict, Field
+
+from spacestudio.ui.components.payload import next_stamp, read_event
+
+SAVED, PREVIEW = "saved", "preview, not applied"
+EDITS = {"click", "submit", "edit", "upload"}
+"""Events that may change a sample."""
+
+
+class Wanted(BaseModel):
+    """A sample and tab the address names, and the number of this wish."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sample: str = Field("", max_length=200)
+    tab: str = Field("", max_length=40)
+    asked: int = Field(0, ge=0)
+
+
+def busy(word: str) -> str:
+    """JavaScript the page runs as an edit leaves: it shows the word until the answer comes."""
+    return f"(...given) => {{ window.studioPlace?.busy('{word}'); return given; }}"
+
+
+class Place(gr.HTML):
+    """Shows a value made by `at`; its "go" event asks for another place (see `read`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            value=None,
+            html_template="<span class='place-word' role='status'></span>",
+            js_on_load=Path(__file__).with_suffix(".js").read_text("utf-8"),
+            apply_default_css=False,
+            **kwargs,
+        )
+
+    @staticmethod
+    def at(sample: str, tab: str, word: str, answers: int = 0) -> dict[str, Any]:
+        """The value: ids of the sample and tab that are open, the word to show, and which wish this answers (0: none)."""
+        return {"sample": sample, "tab": tab, "word": word, "answers": answers, "stamp": next_stamp()}
+
+    @staticmethod
+    def read(evt: gr.EventData) -> Wanted:
+        """The "go" event, validated; raises `gr.Error` otherwise."""
+        return read_event(Wanted, evt)

@@ -1,0 +1,250 @@
+"""The image canvas as a person uses it: masks shown, painted, erased, grown and cut; names searched; fingers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.sample import Sample
+from spacestudio.services.studio import Studio
+from tests.browser.test_walkthrough import served, shows, status_has, visitor_sample
+
+__all__ = ["served"]
+pytestmark = pytest.mark.browser
+WIDTH = 600
+TINT = "#boxes [data-mask={}] .tint"
+
+
+def start(page: Any, url: str, studio: Studio, theme: str = "light") -> tuple[str, Sample]:
+    """Open the coffee example; its owner and sample."""
+    page.set_default_timeout(30_000)
+    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
+    status_has(page, "Nothing is open yet")
+    page.click("#example-coffee")
+    status_has(page, "coffee")
+    page.wait_for_selector(TINT.format("cup-1"))
+    page.evaluate("document.querySelector('#boxes svg').scrollIntoView({ block: 'center' })")
+    return visitor_sample(studio, "coffee")
+
+
+def place(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the picture lies on screen."""
+    shown = page.locator("#boxes image.be-picture").bounding_box()
+    scale = shown["width"] / WIDTH
+    return shown["x"] + x * scale, shown["y"] + y * scale
+
+
+def drag(page: Any, *points: tuple[float, float]) -> None:
+    page.mouse.move(*place(page, *points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*place(page, *point), steps=6)
+    page.mouse.up()
+
+
+def path_of(page: Any, object_id: str) -> str:
+    return str(page.locator(TINT.format(object_id)).get_attribute("d"))
+
+
+def wait_path(page: Any, object_id: str, old: str, same: bool = False) -> None:
+    """Wait until the shape of a mask is another one (or the `same` again)."""
+    page.wait_for_function(
+        "([s, old, same]) => { const p = document.querySelector(s); return p && (p.getAttribute('d') === old) === same; }",
+        arg=[TINT.format(object_id), old, same],
+    )
+
+
+def choose(page: Any, object_id: str) -> None:
+    page.locator(f"#boxes .be-pill[data-box={object_id}]").click()
+    page.wait_for_selector(f"#boxes .be-shape.sel[data-mask={object_id}]")
+    page.wait_for_function(
+        "label => document.querySelector('#object-label textarea, #object-label input').value === label",
+        arg=object_id.rsplit("-", 1)[0],
+    )
+
+
+def mask_of(studio: Studio, owner: str, sample: Sample, object_id: str) -> np.ndarray:
+    mask = studio.open(owner, sample.id).graph[object_id].mask
+    assert mask is not None
+    return mask
+
+
+def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    page.set_viewport_size({"width": 1440, "height": 900})
+    owner, sample = start(page, url, studio)
+    before = mask_of(studio, owner, sample, "spoon-1")
+    direction = sample.graph.relation("spoon-1", "cup-1", "direction", "image")
+    assert direction is not None
+
+    # with nothing chosen, the tool says what to do first, and a click chooses
+    page.locator("#boxes svg").focus()
+    page.keyboard.press("b")
+    shows(page, "boxes", "Choose an object first")
+    choose(page, "spoon-1")
+    shows(page, "boxes", "paint the mask of spoon")
+
+    # a stroke is one act: mask, box, relation and undo button follow
+    page.keyboard.press("]")
+    first = path_of(page, "spoon-1")
+    drag(page, (60, 330), (300, 340), (420, 330))
+    wait_path(page, "spoon-1", first)
+    page.wait_for_function("() => !document.querySelector('#boxes .be-stroke')")
+    painted = studio.open(owner, sample.id)
+    mask = mask_of(studio, owner, sample, "spoon-1")
+    assert mask.sum() > before.sum() + 2000
+    assert (mask & before).sum() == before.sum()
+    assert mask[330, 62]
+    assert painted.graph["spoon-1"].box == Box.around(mask)
+    assert len(painted.events) == len(sample.events) + 1
+    followed = painted.graph.relation("spoon-1", "cup-1", "direction", "image")
+    assert followed is not None
+    assert (followed.predicate, followed.verdict, followed.margin) != (
+        direction.predicate,
+        direction.verdict,
+        direction.margin,
+    )
+    page.wait_for_selector("#boxes [data-cmd=tool][data-tool=brush][aria-pressed=true]")  # the tool is still in hand
+
+    # erase some of it
+    second = path_of(page, "spoon-1")
+    page.keyboard.press("e")
+    drag(page, (50, 330), (200, 335))
+    wait_path(page, "spoon-1", second)
+    erased = mask_of(studio, owner, sample, "spoon-1")
+    assert erased.sum() < mask.sum()
+    assert not erased[330, 62]
+
+    # undo by key, twice: the mask is as it was
+    page.keyboard.press("Control+z")
+    wait_path(page, "spoon-1", second, same=True)
+    page.keyboard.press("Control+z")
+    wait_path(page, "spoon-1", first, same=True)
+    assert np.array_equal(mask_of(studio, owner, sample, "spoon-1"), before)
+
+    # grow by a click on the plate, cut it away by another
+    page.locator("#boxes svg").focus()
+    page.keyboard.press("g")
+    page.mouse.click(*place(page, 130, 230))
+    wait_path(page, "spoon-1", first)
+    grown = mask_of(studio, owner, sample, "spoon-1")
+    assert grown[230, 130]
+    assert grown.sum() > before.sum()
+    third = path_of(page, "spoon-1")
+    page.keyboard.press("c")
+    page.mouse.click(*place(page, 130, 230))
+    wait_path(page, "spoon-1", third)
+    assert not mask_of(studio, owner, sample, "spoon-1")[230, 130]
+
+    # masks off and on; V and Escape put the tool down
+    page.keyboard.press("m")
+    page.wait_for_selector("#boxes .be-shape", state="detached")
+    page.keyboard.press("m")
+    page.wait_for_selector("#boxes .be-shape.sel")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#boxes [data-cmd=tool][data-tool=select][aria-pressed=true]")
+    page.wait_for_selector("#boxes .be-handle")
+
+    # chosen here is chosen in the other tabs too
+    page.get_by_role("tab", name="Graph", exact=True).click()
+    page.wait_for_selector("#graph [data-node=spoon-1].sel")
+
+
+def test_a_mask_is_never_erased_wholly(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    owner, sample = start(page, url, studio)
+    choose(page, "spoon-1")
+    before = path_of(page, "spoon-1")
+    page.keyboard.press("e")
+    page.locator("#boxes .be-size input").fill("180")
+    shows(page, "boxes", "180 px")
+    box = sample.graph["spoon-1"].box
+    x, _ = box.center
+    drag(page, (x, box.y0), (x, box.y1), (x + 30, box.y0))
+    page.locator("[data-testid=toast-body]", has_text="Nothing would be left of “spoon”").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('#boxes .be-stroke')")
+    wait_path(page, "spoon-1", before, same=True)
+    assert studio.open(owner, sample.id).events == sample.events
+
+
+def test_names_are_searched_by_key_and_any_name_may_be_typed(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    owner, sample = start(page, url, studio)
+    choose(page, "cup-1")
+    page.keyboard.press("F2")
+    page.locator("#boxes .ed-pop input:focus").fill("glass")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#boxes [role=option]')].some(o => o.innerText === 'wine glass')"
+    )
+    names = page.locator("#boxes [role=option]").all_inner_texts()
+    assert all("glass" in name for name in names)
+    while page.locator("#boxes [role=option][aria-selected=true]", has_text="wine glass").count() == 0:
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    shows(page, "objects", "wine glass")
+    page.wait_for_selector("#boxes .be-box[data-box=cup-1]:focus")
+
+    page.keyboard.press("Enter")
+    page.locator("#boxes .ed-pop input:focus").fill("tazza rossa")
+    assert page.locator("#boxes [role=option]:visible").count() == 0
+    page.keyboard.press("Enter")
+    shows(page, "objects", "tazza rossa")
+
+    page.keyboard.press("F2")
+    page.locator("#boxes .ed-pop input:focus").fill("bow")
+    page.locator("#boxes [role=option]", has_text="bowl").first.click()
+    shows(page, "objects", "bowl")
+    assert studio.open(owner, sample.id).graph["cup-1"].label == "bowl"
+
+
+def touch(client: Any, kind: str, *points: tuple[float, float]) -> None:
+    client.send(
+        "Input.dispatchTouchEvent",
+        {"type": kind, "touchPoints": [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]},
+    )
+
+
+def test_one_finger_paints_two_fingers_zoom(browser: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    page = context.new_page()
+    owner, sample = start(page, url, studio, "dark")
+    client = context.new_cdp_session(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    bar, stage = (page.locator(f"#boxes .{name}").bounding_box() for name in ("ed-bar", "ed-stage"))
+    assert bar["y"] + bar["height"] <= stage["y"]  # nothing of the toolbar lies over the picture
+    for button in page.locator("#boxes .ed-bar button:visible").all():
+        shown = button.bounding_box()
+        assert shown["x"] >= 0
+        assert shown["x"] + shown["width"] <= 390
+
+    page.locator("#boxes .be-pill[data-box=cup-1]").tap()
+    page.wait_for_selector("#boxes .be-shape.sel[data-mask=cup-1]")
+    page.locator("#boxes [data-tool=brush]").tap()
+    before, scrolled = path_of(page, "cup-1"), page.evaluate("scrollY")
+    touch(client, "touchStart", place(page, 40, 100))
+    for k in range(1, 9):
+        touch(client, "touchMove", place(page, 40 + 20 * k, 100 + 3 * k))
+    touch(client, "touchEnd")
+    wait_path(page, "cup-1", before)
+    assert mask_of(studio, owner, sample, "cup-1")[103, 62]
+    assert page.evaluate("scrollY") == scrolled
+
+    # two fingers: the view grows, nothing is painted
+    events = studio.open(owner, sample.id).events
+    wide = page.locator("#boxes image.be-picture").bounding_box()["width"]
+    (ax, ay), (bx, by) = place(page, 250, 200), place(page, 350, 200)
+    touch(client, "touchStart", (ax, ay))
+    touch(client, "touchStart", (ax, ay), (bx, by))
+    for k in range(1, 6):
+        touch(client, "touchMove", (ax - 8 * k, ay), (bx + 8 * k, by))
+    touch(client, "touchEnd")
+    page.wait_for_function(
+        "w => document.querySelector('#boxes image.be-picture').getBoundingClientRect().width > 1.3 * w", arg=wide
+    )
+    assert page.locator("#boxes .be-stroke").count() == 0
+    assert studio.open(owner, sample.id).events == events
+    context.close()
