@@ -105,10 +105,10 @@ def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
     def draw(
         request: gr.Request, visitor: Any, sample: Any, selected: Any, tab: Any, _ask: Any, *controls: Any
     ) -> list[Any]:
-        frame.tab_opened(request, name)
         # The first tab opens before the visitor is known; and what opened a tab by itself has drawn it.
         if not visitor or tab == name:
             return [name, *[gr.skip()] * len(frame.outputs)]
+        frame.tab_opened(request, name)
         return [name, *frame.drawn(visitor, sample, selected or "", name, controls)]
 
     frame.later(
@@ -190,7 +190,7 @@ def _go(frame: Frame) -> Any:
     """The person went back or forward, or the connection came back: what the address names is opened."""
     count = len(frame.fixed)
 
-    def run(evt: gr.EventData, *given: Any) -> list[Any]:
+    def run(request: gr.Request, evt: gr.EventData, *given: Any) -> list[Any]:
         wanted = Place.read(evt)
         visitor, sample_id, selected, tab, _ask = given[:count]
         listed = [entry.id for entry in frame.studio.samples(visitor_of(visitor))]
@@ -198,6 +198,7 @@ def _go(frame: Frame) -> Any:
         if wanted.sample and wanted.sample not in listed:
             gr.Warning(NOT_HERE, duration=8, title="Link")
         tab = wanted.tab if wanted.tab in frame.views else tab
+        frame.tab_opened(request, tab)
         kept = (selected or "") if open_id == sample_id else ""
         return [tab, gr.Tabs(selected=tab), *frame.drawn(visitor, open_id, kept, tab, given[count:], wanted.asked)]
 
