@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from spacestudio.domain.sample import Sample
 from spacestudio.services import judge
@@ -91,8 +93,14 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
     assert page.is_disabled("#cancel-regenerate")
 
     # the first one is chosen, and shown with its own seed
-    thumbs(page).first.click()
-    shows(page, "verdicts", f"Candidate with seed {made[0].seed}")
+    page.wait_for_selector("#cancel-regenerate:disabled")
+    chosen = page.locator("#verdicts", has_text=f"Candidate with seed {made[0].seed}")
+    for _ in range(3):  # a drawing of the finished run may still take the choice back
+        thumbs(page).first.click()
+        with contextlib.suppress(TimeoutError):
+            chosen.wait_for(timeout=15_000)
+            break
+    assert chosen.is_visible()
     assert page.locator("#before-after img").count() >= 2
 
     # eight more, cancelled: what was made stays
