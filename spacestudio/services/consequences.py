@@ -79,6 +79,8 @@ class Consequences:
 
 def consequences(before: Sample, after: Sample) -> Consequences:
     """Every difference between the sample before an edit and after it, in a stable order."""
+    if before is after:  # as after every act that only chooses or draws
+        return Consequences()
     names = unique_names(before.graph) | unique_names(after.graph)
     return Consequences(
         _differences(_objects(before), _objects(after)),

@@ -399,15 +399,11 @@ class Studio:
     def previous(self, owner: str, sample_id: str) -> Sample | None:
         """The sample without its last step; None when nothing was done to it since it was made."""
         with self._lock:
-            events = self.look(owner, sample_id).events
-            done, _ = effective(events)
-            if not done or not done[-1].group:
+            sample = self.look(owner, sample_id)
+            if not can_step(sample)[0]:
                 return None
-            cut = len(done)
-            while cut and done[cut - 1].group == done[-1].group:
-                cut -= 1
-            key = (owner, sample_id, _stamp(done[:cut]))
-            return self._kept.samples.get(key) or self.deriver.sample(sample_id, done[:cut])
+            before, _ = effective((*sample.events, Event(sample.events[-1].seq + 1, "undo")))
+            return self._kept.samples.get((owner, sample_id, _stamp(before))) or self.deriver.sample(sample_id, before)
 
     def undo(self, owner: str, sample_id: str) -> Sample:
         """Take the last group of acts back; nothing happens when there is none."""
