@@ -379,8 +379,13 @@ def _lines(v: Verification, where: str) -> list[str]:
     return out
 
 
+def outcome(verdict: Verdict) -> str:
+    """ "✓ verified", "✗ failed" or "? undecided"."""
+    return f"{SIGNS[verdict]} {OUTCOMES[verdict]}"
+
+
 def _mark(verdict: Verdict) -> str:
-    return f"{SIGNS[verdict]} {OUTCOMES[verdict]:9} "
+    return f"{outcome(verdict):11} "
 
 
 def _told_counts(counts: Counts) -> str:

@@ -27,7 +27,7 @@ from spacestudio.relations.words import read, reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.graphs import graphs_in
-from spacestudio.services.verify import not_looked_for, verify_picture, why
+from spacestudio.services.verify import not_looked_for, outcome, verify_picture, why
 from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.graph_editor import GraphEditor
 from spacestudio.ui.components.payload import thumbnail
@@ -547,14 +547,14 @@ def _check(frame: Frame) -> Any:
         rows = [
             [
                 f"{names[r.subject]} {read(r.predicate)} {names[r.object]}",
-                f"{SIGNS_OF[r.verdict]}",
+                outcome(r.verdict),
                 f"{r.margin:+.3f}" if r.threshold else "–",
                 why(r),
             ]
             for r in found.relations
         ]
         related = {end for r in found.relations for end in (r.subject, r.object)}
-        lone = [[names[i], SIGNS_OF["undecided" if found.unsure else "false"], "–", "not found"] for i in found.missing]
+        lone = [[names[i], outcome("undecided" if found.unsure else "false"), "–", "not found"] for i in found.missing]
         rows += [row for row, i in zip(lone, found.missing, strict=True) if i not in related]
         words = ", ".join(f"{n} {outcome}" for outcome, n in found.counts.items())
         missing = [f"{names[i]} {'was not found' if found.unsure else 'is not in the picture'}" for i in found.missing]
@@ -565,6 +565,3 @@ def _check(frame: Frame) -> Any:
         return plain(". ".join(told)) + "\\.", rows, s.id
 
     return shown(run)
-
-
-SIGNS_OF = {"true": "✓ verified", "false": "✗ failed", "undecided": "? undecided"}
