@@ -11,9 +11,9 @@ from spacestudio.errors import InputError
 from spacestudio.services.studio import Studio
 from spacestudio.settings import settings
 from spacestudio.ui.components.choices import Choice
-from spacestudio.ui.components.place import Place
+from spacestudio.ui.components.place import ARRIVES, Place, Visitor
 from spacestudio.ui.frame import Done, Frame, Look, header
-from spacestudio.ui.session import browser_secret, new_visitor, shown, visitor_of
+from spacestudio.ui.session import is_visitor, new_visitor, shown, visitor_of
 from spacestudio.ui.tabs.dataset import dataset_tab
 from spacestudio.ui.tabs.depth import depth_tab
 from spacestudio.ui.tabs.graph import graph_tab
@@ -41,11 +41,9 @@ TABS = (
 def build(studio: Studio) -> gr.Blocks:
     """The studio's page over a store."""
     page: gr.Blocks
-    secret = browser_secret(studio.data)
     with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
-        visitor = gr.BrowserState(None, storage_key="space-studio-visitor", secret=secret)
-        place = gr.BrowserState(None, storage_key="space-studio-place", secret=secret)
-        sample, selected, tab = gr.State(""), gr.State(""), gr.State(TABS[0][0])
+        visitor = Visitor()
+        sample, selected, tab = gr.State(None), gr.State(""), gr.State(TABS[0][0])
         with gr.Row(elem_id="top", elem_classes="studio-header"):
             gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
             previous = gr.Button("‹", elem_id="sample-previous", min_width=32, scale=0)
@@ -65,7 +63,7 @@ def build(studio: Studio) -> gr.Blocks:
         seen = gr.State(0)
         parts = {"samples": samples, "status": status, "undo": undo, "redo": redo, "draft": draft, "followed": followed}
         parts["seen"] = seen
-        frame = Frame(studio, visitor, sample, selected, tab, ask, place, address, header(parts))
+        frame = Frame(studio, visitor, sample, selected, tab, ask, address, header(parts))
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, title, make, first in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
@@ -92,8 +90,9 @@ def build(studio: Studio) -> gr.Blocks:
         controls = frame.inputs[len(frame.fixed) :]
         page.load(
             shown(_arrive(frame)),
-            [visitor, place, *controls],
+            [visitor, address, *controls],
             [visitor, tab, tabs, *frame.outputs],
+            js=ARRIVES,
             show_progress="hidden",
             api_visibility="private",
         )
@@ -105,9 +104,9 @@ def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
     def draw(
         request: gr.Request, visitor: Any, sample: Any, selected: Any, tab: Any, _ask: Any, *controls: Any
     ) -> list[Any]:
-        # The first tab opens before the visitor is known; and what opened a tab by itself has drawn it.
-        if not visitor or tab == name:
-            return [name, *[gr.skip()] * len(frame.outputs)]
+        # The first tab opens as the page arrives; and what opened a tab by itself has drawn it.
+        if not visitor or sample is None or tab == name:
+            return [gr.skip()] * (1 + len(frame.outputs))
         frame.tab_opened(request, name)
         return [name, *frame.drawn(visitor, sample, selected or "", name, controls)]
 
@@ -117,6 +116,7 @@ def _draw_on_open(frame: Frame, opened: gr.Tab, name: str) -> None:
             frame.inputs,
             [frame.tab, *frame.outputs],
             queue=False,
+            js="(...given) => (window.studioPlace?.arrived() ? given : [null, ...given.slice(1)])",
             show_progress="hidden",
             api_visibility="private",
         )
@@ -169,7 +169,7 @@ def _arrive(frame: Frame) -> Any:
     """A visitor arrives or reloads: what the address names is opened, else what was open, else the newest sample."""
 
     def run(request: gr.Request, visitor: Any, place: Any, *controls: Any) -> list[Any]:
-        known = visitor if isinstance(visitor, str) and visitor else new_visitor()
+        known = visitor if is_visitor(visitor) else new_visitor()
         kept = place if isinstance(place, dict) else {}
         link = {name: str(request.query_params.get(name) or "") for name in ("sample", "tab")}
         frame.studio.welcome(known)
@@ -219,6 +219,6 @@ def launch_options(studio: Studio, **chosen: Any) -> dict[str, Any]:
         "show_error": False,
         "max_file_size": f"{settings().max_upload_mb}mb",
         "blocked_paths": [str(root), str(studio.data)],
-        "state_session_capacity": 200,
+        "state_session_capacity": 10_000,
     }
     return options | chosen

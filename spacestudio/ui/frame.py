@@ -78,10 +78,9 @@ class Frame:
     """The page.
 
     Attributes:
-        visitor, sample, selected, tab: who looks, and the ids of what is open.
+        visitor, sample, selected, tab: who looks, and the ids of what is open (sample: None until the page has arrived).
         ask: whether an edit is shown with what follows from it before it is applied.
-        place: the open sample and tab, kept by the browser for the next visit.
-        address: the same for the page's address, and whether the sample is saved.
+        address: the open sample and tab, for the page's address and the next visit, and whether the sample is saved.
         header: the always visible line.
         views: the tabs.
         first_steps: what to do first, shown in every tab while nothing is open.
@@ -93,7 +92,6 @@ class Frame:
     selected: Any
     tab: Any
     ask: Any
-    place: Any
     address: Place
     header: View
     views: dict[str, View] = field(default_factory=dict)
@@ -152,7 +150,7 @@ class Frame:
         def run(request: gr.Request, given: tuple[Any, ...], *event: Any) -> list[Any]:
             page, values = given[:count], given[count:]
             visitor, sample_id, selected, tab, ask = page[: len(self.fixed)]
-            if not visitor:  # the page is only just arriving
+            if not visitor or sample_id is None:  # the page is only just arriving
                 return [gr.skip()] * len(self.outputs)
             before = opened(self.studio, visitor, sample_id)
             if sample_id and before is None:
@@ -216,7 +214,7 @@ class Frame:
     @property
     def outputs(self) -> list[Any]:
         """Everything a handler may draw."""
-        own = [self.sample, self.selected, self.place, self.address, *self.first_steps, *self.header.outputs]
+        own = [self.sample, self.selected, self.address, *self.first_steps, *self.header.outputs]
         return [*own, *(o for v in self.views.values() for o in v.outputs)]
 
     def drawn(
@@ -236,7 +234,7 @@ class Frame:
         waits = sample is not None and self.studio.draft(look.visitor, open_id) is not None
         word = "" if sample is None else PREVIEW if waits else SAVED
         address = Place.at(open_id, tab, word, answers)
-        values = [open_id, selected, {"sample": open_id, "tab": tab}, address]
+        values = [open_id, selected, address]
         values += [gr.update(visible=sample is None)] * len(self.first_steps)
         values += self.header.draw(look)
         start = 0

@@ -7,7 +7,6 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
@@ -41,18 +40,14 @@ def shown(handler: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def browser_secret(data: Path) -> str:
-    """The secret that keeps visitors' ids readable after a restart; made once per data folder."""
-    path = data / "browser-secret"
-    if not path.exists():
-        path.write_text(secrets.token_urlsafe(32))
-        path.chmod(0o600)
-    return path.read_text().strip()
-
-
 def new_visitor() -> str:
     """An unguessable id; whoever holds it sees its samples."""
     return secrets.token_urlsafe(24)
+
+
+def is_visitor(value: Any) -> bool:
+    """Whether a value read from the page has the form of a visitor's id."""
+    return isinstance(value, str) and re.fullmatch(r"[\w-]{20,64}", value) is not None
 
 
 def visitor_of(value: Any) -> str:
@@ -61,9 +56,9 @@ def visitor_of(value: Any) -> str:
     Raises:
         NotFound: it is none.
     """
-    if not isinstance(value, str) or not re.fullmatch(r"[\w-]{20,64}", value):
+    if not is_visitor(value):
         raise NotFound("This page has lost its session", next_step="Reload it")
-    return value
+    return str(value)
 
 
 def opened(studio: Studio, visitor: Any, sample_id: Any) -> Sample | None:

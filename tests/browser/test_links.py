@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from spacestudio.services.studio import Studio
+from spacestudio.ui import frame
 from tests.browser.test_walkthrough import open_tab, served, status_has, visitor_sample, wait_rows
 
 pytestmark = pytest.mark.browser
@@ -90,3 +92,23 @@ def test_a_dropped_connection_is_said_and_loses_nothing(page: Any, served: tuple
     status_has(page, "coffee, renamed elsewhere")  # what happened meanwhile is shown, at the same place
     at(page, coffee, "graph")
     page.wait_for_function("() => document.getElementById('saved').innerText.includes('saved')")
+
+
+def test_a_slow_arrival_is_not_overtaken(page: Any, served: tuple[str, Studio], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the page's parts say of themselves while it arrives must not name another sample or tab."""
+    url, studio = served
+    coffee, _ = two_samples(page, url, studio)
+    opened = frame.opened
+
+    def late(of: Studio, visitor: Any, sample_id: Any) -> Any:
+        if not sample_id:  # whoever draws without having heard of the sample takes its time
+            time.sleep(3)
+        return opened(of, visitor, sample_id)
+
+    monkeypatch.setattr(frame, "opened", late)
+    page.goto(f"{url}?sample={coffee}&tab=questions", wait_until="domcontentloaded")
+    at(page, coffee, "questions")
+    wait_rows(page, "questions", "n > 2")
+    page.wait_for_timeout(5000)  # whatever else was on its way has come
+    at(page, coffee, "questions")
+    status_has(page, "coffee")

@@ -35,10 +35,12 @@ function show(value) {
   settled = true;
   say(value.word, value.word === "saved" ? "saved" : value.word ? "preview" : "none");
   follow(value, replace);
+  try { localStorage.setItem("space-studio-place", JSON.stringify({ sample: value.sample, tab: value.tab })); } catch { /* kept nowhere */ }
 }
 
 // Opens a sample or tab; `add` makes it a new step of the browser's history.
 function go(where, add) {
+  if (!settled) return;                                  // the page is only just arriving, and reads the address itself
   asked += 1;
   waits = true;
   keeps = !!add;
@@ -49,6 +51,7 @@ watch("value", () => show(props.value));
 window.addEventListener("popstate", () => { if (element.isConnected) go({}, false); });
 window.studioPlace = {
   go,
+  arrived: () => settled,
   busy(text) {                                           // an edit has been sent; what comes back says how it stands
     clearTimeout(timer);
     timer = setTimeout(() => {

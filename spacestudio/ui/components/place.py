@@ -25,9 +25,38 @@ class Wanted(BaseModel):
     asked: int = Field(0, ge=0)
 
 
+ARRIVES = """(...given) => {
+  const kept = (key, empty) => { try { return localStorage.getItem(key) || empty; } catch { return empty; } };
+  let place = null;
+  try { place = JSON.parse(kept("space-studio-place", "null")); } catch { /* somebody else's */ }
+  return [kept("space-studio-visitor", ""), place, ...given.slice(2)];
+}"""
+"""JavaScript the page runs as it arrives: the first two inputs become what this browser keeps, visitor and place."""
+
+
 def busy(word: str) -> str:
     """JavaScript the page runs as an edit leaves: it shows the word until the answer comes."""
     return f"(...given) => {{ window.studioPlace?.busy('{word}'); return given; }}"
+
+
+class Visitor(gr.HTML):
+    """Who looks: an unguessable id the browser keeps. Read as the page arrives, never while its parts are made."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            value="",
+            html_template="<span></span>",
+            js_on_load="""
+                const keep = () => {
+                  try { if (props.value) localStorage.setItem("space-studio-visitor", props.value); } catch {}
+                };
+                watch("value", keep);
+                keep();
+            """,
+            apply_default_css=False,
+            visible="hidden",
+            elem_id="visitor",
+        )
 
 
 class Place(gr.HTML):
