@@ -41,12 +41,12 @@ format: $(VENV)/.dev
 	@$(VENV)/bin/ruff check --quiet --fix . || true
 	@$(VENV)/bin/ruff format .
 
-# Writes docs/REFERENCE.md from the registries.
+# Writes docs/REFERENCE.md and docs/ENGINES.md from the registries.
 reference: $(VENV)/.runtime
 	@$(PY) docs/reference.py
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@echo "Installing the tools for tests and checks …"
+$(VENV)/.dev: requirements-dev.txt requirements-models.txt $(VENV)/.runtime
+	@echo "Installing the tools for tests and checks, and the model libraries …"
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@
 

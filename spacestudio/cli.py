@@ -25,6 +25,16 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Words = Annotated[
+    str,
+    typer.Option("--words", help="Language model that rewords questions: endpoint, hub, transformers, also with :MODEL."),
+]
+Check = Annotated[
+    str, typer.Option("--check", help="Vision-language model that drops or flags questions the picture does not bear out.")
+]
+Predicates = Annotated[
+    str, typer.Option("--predicates", help="Vision-language model that adds relations in its own words, undecided.")
+]
 
 
 def main() -> None:
@@ -72,6 +82,8 @@ def _report(report: Report, as_json: bool) -> None:
             tell(f"{sample.id}: warning {warning}")
         if sample.objects and not sample.qa and not any(label_of(o.label) for o in sample.objects):
             tell(f"{sample.id}: no question, because its {len(sample.objects)} regions have no names yet")
+    if report.talked:
+        tell(f"language model: {report.talked.line}")
     for item, error in report.failed:
         print(f"{item}: {error}", file=sys.stderr)
     if report.failed:
@@ -91,20 +103,25 @@ def analyze(
     poses: Annotated[
         str, typer.Option(help="File with one camera-to-world pose per picture, or folder of files matched by name.")
     ] = "",
-    objects: Annotated[str, typer.Option(help="Object engine, or COCO file.")] = "proposals",
-    labels: Annotated[str, typer.Option(help="What to look for, comma-separated.")] = "",
-    masks: Annotated[str, typer.Option(help="Mask engine.")] = "grabcut",
+    objects: Annotated[str, typer.Option(help="Object engine, ENGINE:MODEL, or COCO file.")] = "proposals",
+    labels: Annotated[str, typer.Option(help="What to look for, comma-separated; without, COCO's 80 names.")] = "",
+    masks: Annotated[str, typer.Option(help="Mask engine, or ENGINE:MODEL.")] = "grabcut",
+    words: Words = "",
+    check: Check = "",
+    predicates: Predicates = "",
     as_json: Json = False,
 ) -> None:
     """Pictures to sample folders: depth, objects, layers, cloud, graph, questions."""
     from spacestudio.services.batch import Options, analyze
+    from spacestudio.services.comment import Wanted
 
     if depth_scale is not None and not 0 < depth_scale < math.inf:
         raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
     if depth_kind not in ("", "metric", "relative", "disparity"):
         raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
     wanted = tuple(part.strip() for part in labels.split(",") if part.strip())
-    options = Options(depth, depth_kind, depth_scale, camera, poses, objects, wanted, masks)
+    comments = Wanted(words, check, predicates)
+    options = Options(depth, depth_kind, depth_scale, camera, poses, objects, wanted, masks, comments)
     _report(analyze(images, options, out, tell), as_json)
 
 
@@ -113,23 +130,40 @@ def synthesize(
     out: Out,
     scenes: Annotated[int, typer.Option(min=0, max=1_000_000, help="How many scenes to imagine.")] = 0,
     graph: Annotated[Path | None, typer.Option(help="SKG file whose graphs to draw instead.")] = None,
-    language: Annotated[str, typer.Option(help="Scene engine.")] = "grammar",
-    layout: Annotated[str, typer.Option(help="Layout engine.")] = "cp-sat",
-    image: Annotated[str, typer.Option(help="Image engine.")] = "compositor",
+    language: Annotated[
+        str,
+        typer.Option(help="Scene engine: grammar, or a language model: endpoint, hub or transformers, also with :MODEL."),
+    ] = "grammar",
+    layout: Annotated[
+        str, typer.Option(help="Layout engine: cp-sat, or a language model that proposes boxes to it.")
+    ] = "cp-sat",
+    image: Annotated[str, typer.Option(help="Image engine, also with :WEIGHTS.")] = "compositor",
     candidates: Annotated[
         int, typer.Option(min=1, max=64, help="Pictures made per scene; the best verified one is kept.")
     ] = 1,
+    retries: Annotated[int, typer.Option(min=0, max=64, help="Pictures made beside them while a relation fails.")] = 2,
+    objects: Annotated[str, typer.Option(help="Object engine for pictures whose engine can't know what it drew.")] = "",
+    depth: Annotated[str, typer.Option(help="Depth engine for such pictures.")] = "",
+    masks: Annotated[str, typer.Option(help="Mask engine for such pictures.")] = "grabcut",
+    words: Words = "",
+    check: Check = "",
+    predicates: Predicates = "",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Spatial knowledge graphs to pictures and sample folders."""
+    from spacestudio.engines import LANGUAGE
     from spacestudio.services.batch import synthesize_scenes
+    from spacestudio.services.comment import Wanted
+    from spacestudio.services.converse import SOLVER
     from spacestudio.services.graphs import doubts, graphs_in
+    from spacestudio.services.imagine import Looks
 
     if (scenes > 0) == (graph is not None):
         raise typer.BadParameter("give either --scenes N or --graph FILE", param_hint="--scenes")
-    if layout != "cp-sat":
-        raise typer.BadParameter(f"unknown layout engine “{layout}”; known: cp-sat", param_hint="--layout")
+    if layout != SOLVER and layout not in LANGUAGE:
+        known = ", ".join([SOLVER, *(name for name, entry in LANGUAGE.items() if not entry.built_in)])
+        raise typer.BadParameter(f"unknown layout engine “{layout}”; known: {known}", param_hint="--layout")
     graphs = None
     if graph is not None:
         read, warnings = graphs_in(graph)
@@ -139,7 +173,10 @@ def synthesize(
         for name, asked, _ in graphs:
             for doubt in doubts(asked) if asked is not None else ():
                 tell(f"{name}: warning {doubt}")
-    _report(synthesize_scenes(graphs, scenes, out, seed, language, image, candidates, tell), as_json)
+    looks = Looks(objects, depth, masks)
+    comments = Wanted(words, check, predicates)
+    made = synthesize_scenes(graphs, scenes, out, seed, language, image, candidates, tell, layout, retries, looks, comments)
+    _report(made, as_json)
 
 
 @app.command("check-graph")
@@ -213,9 +250,9 @@ def verify(
         float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
     ] = None,
     camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
-    objects: Annotated[str, typer.Option(help="Object engine, or COCO file.")] = "proposals",
-    labels: Annotated[str, typer.Option(help="What to look for, comma-separated.")] = "",
-    masks: Annotated[str, typer.Option(help="Mask engine.")] = "grabcut",
+    objects: Annotated[str, typer.Option(help="Object engine, ENGINE:MODEL, or COCO file.")] = "proposals",
+    labels: Annotated[str, typer.Option(help="What to look for, comma-separated; without, COCO's 80 names.")] = "",
+    masks: Annotated[str, typer.Option(help="Mask engine, or ENGINE:MODEL.")] = "grabcut",
     as_json: Json = False,
 ) -> None:
     """Does each picture show its graph? With --samples: each picture its target, its layout too, and do the questions hold?
@@ -323,25 +360,29 @@ def compact(
 
 @app.command()
 def engines(as_json: Json = False) -> None:
-    """Every engine, what it needs, and whether it can run here."""
-    from spacestudio.engines import ENGINES
+    """Every engine: what it needs, what would be downloaded, where it would run, or why it can't run here."""
+    from dataclasses import asdict
 
-    rows = [
-        {
-            "stage": stage,
-            "name": name,
-            "help": entry.help,
-            "needs": list(entry.needs),
-            "built_in": entry.built_in,
-            "licence": entry.licence,
-            "size": entry.size,
-            "available": not entry.missing(),
-            "why_not": entry.install,
-        }
-        for stage, registry in ENGINES.items()
-        for name, entry in registry.items()
-    ]
-    lines = [f"{r['stage']:8} {r['name']:12} {'can run' if r['available'] else r['why_not']:10} {r['help']}" for r in rows]
+    from spacestudio.engines import ENGINES
+    from spacestudio.engines.status import COMES, status
+
+    rows: list[dict[str, Any]] = []
+    lines = []
+    for stage, registry in ENGINES.items():
+        for name, entry in registry.items():
+            now = status(registry, name)
+            row: dict[str, Any] = {
+                "stage": stage,
+                "name": name,
+                "title": entry.label,
+                "help": entry.help,
+                "needs": list(entry.needs),
+            }
+            row |= {"built_in": entry.built_in, "licence": entry.licence, "size": entry.size}
+            rows.append(row | asdict(now) | {"available": not now.why_not})
+            facts = [now.device, now.weights, entry.size if now.weights == COMES else "", entry.licence]
+            can = "can run" if entry.built_in else f"can run: {', '.join(fact for fact in facts if fact)}"
+            lines += [f"{stage:8} {name:26} {now.why_not or can}", f"{'':8} {entry.help}"]
     answer({"engines": rows}, as_json, lines)
 
 

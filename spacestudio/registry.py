@@ -13,6 +13,9 @@ from typing import Any
 
 from spacestudio.errors import Unavailable, UnknownName
 
+ANY = "any"
+"""As the model of an entry: whichever the person names."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -25,6 +28,9 @@ class Entry:
         needs: importable packages without which it can't run.
         built_in: True when it needs no weights and no network.
         licence, size: of the weights, shown before a download; empty for built-in entries.
+        model: the weights' name on the Hub, ANY when the person must name them; empty for built-in entries.
+        ready: "module:function" of the model's name that tells in a line why it can't be asked as things are set up, "" when
+            it can; wakes nothing heavy. Empty for entries that need no setting up.
     """
 
     target: str
@@ -34,6 +40,8 @@ class Entry:
     built_in: bool = True
     licence: str = ""
     size: str = ""
+    model: str = ""
+    ready: str = ""
 
     @property
     def title(self) -> str:
@@ -54,21 +62,29 @@ class Entry:
 
 
 class Registry(Mapping[str, Entry]):
-    """An ordered table of entries for one kind of thing; the first is the default."""
+    """An ordered table of entries for one kind of thing; the first is the default.
+
+    A name may carry the weights to use: "depth-anything-v2-small:FOLDER" is the entry "depth-anything-v2-small".
+    """
 
     def __init__(self, kind: str, entries: Mapping[str, Entry]) -> None:
         self.kind = kind
         self._entries = dict(entries)
 
+    def split(self, name: str) -> tuple[str, str]:
+        """A name and the weights it carries, "" when none."""
+        bare, _, model = name.partition(":")
+        return (bare, model) if bare in self._entries and self._entries[bare].model else (name, "")
+
     def __getitem__(self, name: str) -> Entry:
         try:
-            return self._entries[name]
+            return self._entries[self.split(name)[0]]
         except KeyError:
             known = ", ".join(self._entries)
             raise UnknownName(f"No {self.kind} is called “{name}”", known, "Choose one of these") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return isinstance(name, str) and self.split(name)[0] in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -88,3 +104,26 @@ class Registry(Mapping[str, Entry]):
             raise Unavailable(f"The {self.kind} “{name}” needs {', '.join(missing)}", next_step=entry.install)
         module, _, attribute = entry.target.partition(":")
         return getattr(importlib.import_module(f"spacestudio.{module}"), attribute)
+
+    def why_not(self, name: str) -> str:
+        """In a line, what to do before it can run here; "" when it can, as far as can be told without trying.
+
+        Raises:
+            UnknownName: no such entry.
+        """
+        entry = self[name]
+        if entry.missing() or not entry.ready:
+            return entry.install
+        module, _, attribute = entry.ready.partition(":")
+        told: str = getattr(importlib.import_module(f"spacestudio.{module}"), attribute)(self.split(name)[1])
+        return told
+
+    def make(self, name: str) -> Any:
+        """What the target makes, with the weights the name carries.
+
+        Raises:
+            UnknownName: no such entry.
+            Unavailable: a package or the weights' name is missing.
+        """
+        made, (_, model) = self.load(name), self.split(name)
+        return made(model) if model else made()

@@ -16,6 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spacestudio.domain.boxes import Box
+from spacestudio.domain.depth import DepthMap
+from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.layout import Layout
+from spacestudio.domain.objects import SceneObject
+from spacestudio.engines.protocols import Rendered, Source
 from tests.support import DATA, HOSTILE, ROOT, motorcycle, needs_data
 
 
@@ -238,26 +244,43 @@ def test_a_stated_depth_scale_is_for_integers_only(bike: tuple[Path, Path], tmp_
 
 
 def test_what_was_asked_and_is_not_shown_is_said_after_three_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that mirrors what it is told to draw shows every left as a right."""
+    from spacestudio.engines.imagine.compositor import Compositor
     from spacestudio.services import batch
 
-    seeds: list[int] = []
+    tried: list[int] = []
+    faithful, good = Compositor.render, 9
 
-    def failing(graph: Any, run: Any, seed: int, image: str, candidate: int) -> Any:
-        seeds.append(candidate)
-        made = scene(graph, run, seed, image, candidate)
-        first = made.verdicts[0]
-        return made.but(verdicts=(replace(first, verdict="true" if candidate == good else "false"), *made.verdicts[1:]))
+    def mirroring(self: Compositor, layout: Layout, source: Source | None = None, seed: int = 0) -> Rendered:
+        tried.append(seed // 1009)
+        made = faithful(self, layout, source, seed)
+        if tried[-1] == good:
+            return made
+        assert made.depth is not None
+        width = layout.width
+        objects = tuple(
+            o.but(box=Box(width - o.box.x1, o.box.y0, width - o.box.x0, o.box.y1), mask=o.mask[:, ::-1].copy())
+            for o in made.objects
+            if o.mask is not None
+        )
+        depth = DepthMap(made.depth.values[:, ::-1].copy(), made.depth.kind, made.depth.valid[:, ::-1].copy(), "mirror")
+        return replace(made, image=made.image[:, ::-1].copy(), objects=objects, depth=depth)
 
-    scene, good = batch._scene, 9
-    monkeypatch.setattr(batch, "_scene", failing)
-    ((sample, folder),) = batch.synthesize_scenes(None, 1, tmp_path).samples
-    assert seeds == [0, 1, 2]
+    monkeypatch.setattr(Compositor, "render", mirroring)
+    two = SpatialGraph.of(
+        [SceneObject(f"{name}-1", name, Box(0, 0, 0, 0)) for name in ("cup", "spoon")],
+        [Relation("cup-1", "left of", "spoon-1", "direction", "image")],
+        "table",
+    )
+    graphs = [("two things", two, "")]
+    ((sample, folder),) = batch.synthesize_scenes(graphs, 1, tmp_path).samples
+    assert tried == [0, 1, 2]
     assert any(w.startswith("asked, but not shown: ") for w in sample.warnings)
     assert any("asked, but not shown" in w for w in json.loads((folder / "sample.json").read_text())["warnings"])
-    seeds.clear()
+    tried.clear()
     good = 1
-    ((sample, _),) = batch.synthesize_scenes(None, 1, tmp_path).samples
-    assert seeds == [0, 1]
+    ((sample, _),) = batch.synthesize_scenes(graphs, 1, tmp_path).samples
+    assert tried == [0, 1]
     assert not any("not shown" in w for w in sample.warnings)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from spacestudio.domain.graph import FRAMES, VERDICTS
+from spacestudio.engines import ENGINES
 from tests.support import ROOT
 from tests.test_contracts import ENTRIES
 
@@ -22,9 +24,31 @@ def test_the_reference_is_fresh():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("page", ["REFERENCE.md", "ENGINES.md"])
+def test_a_stale_page_is_noticed(page, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "spacestudio").symlink_to(ROOT / "spacestudio")
+    write = [sys.executable, shutil.copy(DOCS / "reference.py", tmp_path / "docs")]
+    assert subprocess.run(write, capture_output=True).returncode == 0
+    with (tmp_path / "docs" / page).open("a") as stale:
+        stale.write("| `an-engine-that-was` |\n")
+    done = subprocess.run([*write, "--check"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.strip() == f"docs/{page} is stale; run: make reference"
+
+
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_every_name_has_a_line(kind, name):
     assert f"`{name}`" in (DOCS / "REFERENCE.md").read_text(encoding="utf-8")
+    assert kind not in ENGINES or f"`{name}`" in (DOCS / "ENGINES.md").read_text(encoding="utf-8")
+
+
+def test_every_depth_family_is_told():
+    declared = (ROOT / "spacestudio" / "engines" / "depth" / "families.py").read_text(encoding="utf-8")
+    families = re.findall(r'Family\(\s*"([^"]+)", "(\w+)"', declared)
+    assert len(families) >= 8
+    told = (DOCS / "ENGINES.md").read_text(encoding="utf-8")
+    for name, kind in families:
+        assert f"| `{name}` | {'metres' if kind == 'metric' else kind}" in told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -74,7 +98,7 @@ def test_the_glossary_explains_the_words_of_the_screen(word):
 
 
 def test_every_requirement_says_what_it_is_for():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-models.txt"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
             if line.strip() and not line.startswith(("#", "-")):
                 assert re.fullmatch(r"[\w.\[\]-]+[<>=].*\S\s+# .{5,}", line), line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,13 @@ class Detection:
 
 
 class Detector(Engine, Protocol):
-    """Picture -> objects."""
+    """Picture -> objects.
+
+    Attributes:
+        uses_labels: whether it looks for `labels`; one that does finds nothing without any.
+    """
+
+    uses_labels: bool
 
     def detect(self, image: Image, depth: DepthMap | None, labels: Sequence[str] = ()) -> list[Detection]:
         """Objects in an (H, W, 3) uint8 picture, best first; `labels` are what to look for, where it can use them."""
@@ -64,6 +70,17 @@ class Segmenter(Engine, Protocol):
 
     def segment(self, image: Image, depth: DepthMap | None, boxes: Sequence[Box]) -> list[Mask]:
         """One (H, W) bool mask per box, never empty, inside its box."""
+        ...
+
+
+@runtime_checkable
+class Clickable(Protocol):
+    """A segmenter that also takes clicks."""
+
+    def click(
+        self, image: Image, points: Sequence[tuple[float, float]], positive: Sequence[bool], box: Box | None = None
+    ) -> Mask:
+        """(H, W) bool: the thing that holds the positive points (x, y) px and not the others; may be empty."""
         ...
 
 
@@ -96,12 +113,22 @@ class Rendered:
     visible: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def known(self) -> bool:
+        """Whether the engine knows what it drew; else objects and depth are to be measured in the picture."""
+        return self.depth is not None
+
 
 class Imaginer(Engine, Protocol):
     """Layout -> picture."""
 
     def render(self, layout: Layout, source: Source | None = None, seed: int = 0) -> Rendered:
-        """Draw the layout; same layout, source and seed give the same bytes."""
+        """Draw the layout; same layout, source and seed give the same bytes.
+
+        Raises:
+            Unavailable: it can't run here, or not without a source.
+            Cancelled: the person stopped it (an engine that takes long tells of its steps, see `progress.tell`).
+        """
         ...
 
 
@@ -110,4 +137,44 @@ class SceneWriter(Engine, Protocol):
 
     def imagine(self, scene: str | None, seed: int) -> SpatialGraph:
         """A consistent graph for the named scene, or for one of its choice; boxes are empty (0, 0, 0, 0)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """One turn of a conversation: role "system", "user" or "assistant", text, and an (H, W, 3) uint8 picture for vision."""
+
+    role: str
+    text: str
+    image: Image | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a language model said.
+
+    Attributes:
+        text: as it came.
+        prompt_tokens, completion_tokens: None where the server does not tell.
+        cut: the reply ended at the limit of tokens.
+        refused: the model, or what watches over it, declined to answer.
+    """
+
+    text: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cut: bool = False
+    refused: bool = False
+
+
+class Chat(Engine, Protocol):
+    """Messages -> text. Nothing it says counts before `engines.language.talk` has read and checked it."""
+
+    def say(self, messages: Sequence[Message], schema: Mapping[str, Any], seed: int) -> Reply:
+        """One reply, asked once; `schema` is the JSON schema wanted, which a server may or may not heed.
+
+        Raises:
+            Busy: it may work a moment later.
+            Unavailable: it can't work as it is set up.
+        """
         ...

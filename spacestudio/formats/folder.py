@@ -360,7 +360,7 @@ class _Sample(Record):
     id: str = Field(pattern=ID_PATTERN)
     name: str = ""
     parent: str | None = None
-    review: Literal["draft", "accepted", "rejected"] = "draft"
+    review: Literal["draft", "accepted", "rejected", "flagged"] = "draft"
     image: _Image
     input: _Input | None = None
     camera: _Camera | None = None

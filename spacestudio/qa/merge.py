@@ -31,8 +31,12 @@ def merge(
     An edited question is "in conflict" when the graph, unchanged since, says otherwise, and "stale" when the facts under
     it changed; it is neither when a change of the graph bore the person out. An edit whose question is no longer derived
     is kept, "stale"; so is an accepted or flagged question whose text the status carries. A rejected one is not shown, and
-    stays rejected should it be asked again.
+    stays rejected should it be asked again. A model's wording counts as long as the facts under it stay; then it is
+    forgotten, and nothing is stale.
     """
+    worded = {key: edit for key, edit in edits.items() if edit.get("origin") == "model"}
+    edits = {key: edit for key, edit in edits.items() if key not in worded}
+    derived = [_worded(pair, worded.get(pair.key)) for pair in derived]
     out = [_merged(pair, edits.get(pair.key), statuses.get(pair.key), scene) for pair in derived]
     present = {pair.key for pair in derived}
     gone = [key for key in edits if key not in present]
@@ -46,6 +50,15 @@ def merge(
             if _status(judged) in ("accepted", "flagged") and snapshot.get("question"):
                 out.append(_rebuilt(key, snapshot, "geometry").but(status=_status(judged), mark="stale"))
     return tuple(out)
+
+
+def _worded(pair: QAPair, edit: Payload | None) -> QAPair:
+    """The question in a model's words, if it still asks what they were made for."""
+    facts = edit.get("facts") if edit else None
+    if edit is None or not isinstance(facts, Mapping) or _claims(facts) != _claims(pair.facts):
+        return pair
+    same = edit.get("answer") == pair.answer and tuple(map(str, edit.get("options") or ())) == pair.options
+    return pair.but(question=_text(edit.get("question")) or pair.question, origin="model") if same else pair
 
 
 def _merged(pair: QAPair, edit: Payload | None, judged: Any, scene: Scene) -> QAPair:

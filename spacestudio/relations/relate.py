@@ -326,10 +326,10 @@ def with_pins(graph: SpatialGraph, pins: Pins) -> SpatialGraph:
 
 
 def _both_ways(subject: str, object_: str, family_name: str, frame: str, pin: Mapping[str, Any]) -> list[Relation]:
-    """The correction as the person said it, marked so, and the same of the reversed pair."""
+    """The correction as the person (or a model, undecided) said it, marked so, and the same of the reversed pair."""
     said = Relation(
         subject, pin["predicate"], object_, family_name, frame,  # type: ignore[arg-type]
-        verdict=pin["verdict"], origin="person", evidence={"said": True},
+        verdict=pin["verdict"], origin=pin.get("origin", "person"), evidence={"said": True},
     )  # fmt: skip
     inverse = inverse_of(said.predicate)
     if inverse is None:
@@ -363,7 +363,7 @@ def _overruled(measured: Relation | None, pinned: Relation, pin: Mapping[str, An
         margin,
         threshold,
         pinned.verdict,
-        "person",
+        pinned.origin,
         evidence,
     )
 

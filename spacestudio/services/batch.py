@@ -15,6 +15,8 @@ from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
+from spacestudio.engines.language.talk import Counts
+from spacestudio.engines.progress import Told, listening
 from spacestudio.errors import InputError, LayoutError, SpaceStudioError, UnknownName
 from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated_depth_scale
 from spacestudio.formats.coco import CocoFile, lists, read_coco
@@ -25,11 +27,17 @@ from spacestudio.relations.words import statement
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.begin import Ready, Recipe, from_picture
 from spacestudio.services.bring import events_of
+from spacestudio.services.comment import Wanted, commented
+from spacestudio.services.converse import SOLVER, Proposal, imagine_scene, propose_layout, scene_names, talk_with, total
 from spacestudio.services.derive import Deriver
-from spacestudio.services.imagine import imagine_scene, synthesize
+from spacestudio.services.find import looked_for
+from spacestudio.services.imagine import AGAIN, CANVAS, RULE, Looks, standing, synthesize
 from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_file, ready_from
+from spacestudio.services.judge import Act
+from spacestudio.services.payloads import run_payload
 from spacestudio.services.studio import now
 from spacestudio.services.verify import Verified, left_open, not_looked_for, verify_picture, verify_sample
+from spacestudio.services.verify import count as verified
 from spacestudio.store.blobs import MemoryBlobs
 
 log = logging.getLogger(__name__)
@@ -37,20 +45,28 @@ Progress = Callable[[str], None]
 INTEGER_DEPTH = {".png", ".pgm"}
 """Depth files that a camera file's depth scale applies to; others may hold metres already."""
 POSE_FILES = {".txt", ".log"}
-MORE_TRIES = 2
-"""Pictures made again, when one was asked for and it does not show all relations."""
+STEPS_TOLD = 10
+"""Lines told of the steps of one picture."""
 
 
 @dataclass
 class Report:
-    """What a batch did: each sample's folder, and each failed item with its one line."""
+    """What a batch did: each sample's folder, each failed item with its one line, and what language models took."""
 
     samples: list[tuple[Sample, Path]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    counts: list[Counts] = field(default_factory=list)
+
+    @property
+    def talked(self) -> Counts | None:
+        """What all conversations took; None when there were none."""
+        whole = total(self.counts)
+        return whole if whole.calls else None
 
     def to_json(self) -> dict[str, object]:
-        """As the command line prints it."""
-        return {
+        """As the command line prints it; `language` only where a language model was asked."""
+        spoken = {"language": self.talked.facts | {"seconds": round(self.talked.seconds, 3)}} if self.talked else {}
+        return spoken | {
             "samples": [
                 {
                     "id": s.id,
@@ -75,8 +91,9 @@ class Options:
         camera: fx,fy,cx,cy or a file.
         poses: a file with a camera-to-world pose per picture, in their order, or a folder of files matched by name.
         objects: engine name or a COCO file.
-        labels: what to look for.
+        labels: what to look for; COCO's 80 when empty, and a graph's names where pictures are held against one.
         masks: engine name.
+        comments: language models that comment on the result.
     """
 
     depth: str = "cues"
@@ -87,6 +104,7 @@ class Options:
     objects: str = "proposals"
     labels: tuple[str, ...] = ()
     masks: str = "grabcut"
+    comments: Wanted = field(default_factory=Wanted)
 
 
 def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = lambda line: None) -> Report:
@@ -101,9 +119,10 @@ def analyze(items: Sequence[str], options: Options, out: Path, tell: Progress = 
         if path.resolve() in once:
             tell(f"{path}: warning given more than once, it is analysed once")
         once.setdefault(path.resolve(), path)
-    makers = _makers(list(once.values()), options, tell)
-    _check_folder(out)
+    options.comments.ready()
     report = Report(failed=empty)
+    makers = _makers(list(once.values()), options, tell, counts=report.counts)
+    _check_folder(out)
     for number, (path, make, _) in enumerate(makers, 1):
         tell(f"{number}/{len(makers)} {path.name}")
         _run(report, str(path), make, out)
@@ -124,8 +143,18 @@ def _pictures(items: Sequence[str], depth: str) -> tuple[list[Path], list[tuple[
     return [path for item in items for path in found[item]], empty
 
 
-def _makers(pictures: Sequence[Path], options: Options, tell: Progress) -> list[tuple[Path, Callable[[], Sample], str]]:
+def _makers(
+    pictures: Sequence[Path],
+    options: Options,
+    tell: Progress,
+    also: Sequence[Sequence[str]] = (),
+    counts: list[Counts] | None = None,
+) -> list[tuple[Path, Callable[[], Sample], str]]:
     """Each picture, what analyses it, and why an object that is not found may be there all the same ("" for no reason).
+
+    Args:
+        also: what to look for beside the labels asked for, of each picture; nothing when empty.
+        counts: what language models take is appended.
 
     Raises:
         InputError: an option that concerns all pictures can't be used.
@@ -141,6 +170,7 @@ def _makers(pictures: Sequence[Path], options: Options, tell: Progress) -> list[
         )
     if options.labels and (coco is not None or DETECT[options.objects].built_in):
         tell(f"warning --labels {','.join(options.labels)} is not used: {options.objects} does not look for labels")
+    looked_for(options.labels)
     poses = _poses(options.poses, len(pictures))
     if options.camera:
         check_camera(options.camera)
@@ -152,14 +182,16 @@ def _makers(pictures: Sequence[Path], options: Options, tell: Progress) -> list[
         objects: str | Ready = options.objects
         if coco is not None:
             objects = ready_from(coco, Path(options.objects).name, path.name, width, height)
-        recipe = Recipe(depth, camera, objects, options.labels, options.masks, tuple(warnings))
+        labels = (*options.labels, *(also[number] if also else ()))
+        recipe = Recipe(depth, camera, objects, labels, options.masks, tuple(warnings))
         blobs = MemoryBlobs()
         sample_id, events = from_picture(picture, recipe, blobs)
         if poses is not None:
             pose = poses[number] if poses else _own_pose(path, Path(options.poses))
             run = {"stage": "pose", "engine": "file", "settings": {"T_world_camera": pose.tolist()}}
             events.append(Event(len(events) + 1, "run", run))
-        return Deriver(blobs).sample(sample_id, _stamped(events))
+        sample = Deriver(blobs).sample(sample_id, _stamped(events))
+        return _commented(sample, options.comments, 0, blobs, counts if counts is not None else [])
 
     return [(path, partial(one, path, number), _unsure(coco, path)) for number, path in enumerate(pictures)]
 
@@ -190,6 +222,23 @@ def _attempt(failed: list[tuple[str, str]], item: str, act: Callable[[], None]) 
     except Exception as error:  # a defect of ours must not take the other items with it
         log.exception("%s failed unexpectedly", item)
         failed.append((item, f"Unexpected {type(error).__name__}: {error}. Please report it."))
+
+
+def _commented(sample: Sample, wanted: Wanted, seed: int, blobs: MemoryBlobs, counts: list[Counts]) -> Sample:
+    """The sample with what language models say of it; what came of it stands among its warnings."""
+
+    def add(sample: Sample, acts: Sequence[Act], author: str) -> Sample:
+        first = sample.events[-1].seq + 1
+        events = _stamped([Event(first + k, kind, payload, author) for k, (kind, payload) in enumerate(acts)])
+        return Deriver(blobs).sample(sample.id, (*sample.events, *events))
+
+    sample, made = commented(sample, wanted, seed, add)
+    counts += [comments.counts for comments in made]
+    return (
+        sample
+        if not made
+        else sample.but(warnings=(*sample.warnings, *(line for comments in made for line in comments.words)))
+    )
 
 
 def _stamped(events: Sequence[Event]) -> list[Event]:
@@ -307,19 +356,34 @@ def synthesize_scenes(
     image: str = "compositor",
     candidates: int = 1,
     tell: Progress = lambda line: None,
+    layout: str = SOLVER,
+    retries: int = AGAIN,
+    looks: Looks = Looks(),
+    comments: Wanted = Wanted(),
 ) -> Report:
     """Each given graph, or `count` scenes of the engine's choice, to a sample folder under `out`.
 
     Args:
         graphs: (item name, graph or None, why there is none) as read from a file; None to imagine scenes.
         seed: scene k uses seed + k.
-        candidates: pictures made per scene; the one with the fewest failed and most verified relations is kept. With one,
-            up to `MORE_TRIES` more are made as long as a relation fails.
+        candidates: pictures made per scene; the best by `RULE` is kept with its verdicts.
+        layout: the solver, or a language model that proposes boxes to it.
+        retries: pictures made beside them at most, as long as each fails a relation.
+        looks: what measures a picture where the image engine can't know what it drew.
+        comments: language models that comment on the pictures.
     """
-    LANGUAGE[language], IMAGINE[image]
+    LANGUAGE[language], IMAGINE[image], SEGMENT[looks.masks]
+    for chosen, registry in ((looks.objects, DETECT), (looks.depth, DEPTH)):
+        registry[chosen or next(iter(registry))]
+    for model in {language} if graphs is None and not LANGUAGE[language].built_in else set():
+        talk_with(model)
+    if layout != SOLVER:
+        talk_with(layout)
+    comments.ready()
     _check_folder(out)
     report = Report()
     items = graphs if graphs is not None else [(f"scene {k + 1} (seed {seed + k})", None, "") for k in range(count)]
+    names = scene_names(language, 0 if graphs is not None else count, seed, report.counts)
     for number, (item, graph, problem) in enumerate(items):
         tell(f"{number + 1}/{len(items)} {item}")
         if graphs is not None and graph is None:
@@ -327,29 +391,68 @@ def synthesize_scenes(
             continue
 
         def one(graph: SpatialGraph | None = graph, number: int = number) -> Sample:
-            run = None
+            run, proposal = None, None
+            notes: tuple[str, ...] = ()
             if graph is None:
-                graph, run = imagine_scene(None, seed + number, language)
-            made = _candidates(graph, run, seed + number, image, candidates)
-            best = min(made, key=lambda s: (len(_failed(s)), -sum(r.verdict == "true" for r in s.verdicts)))
+                written = imagine_scene(next(names, None), seed + number, language, strict=False)
+                graph, run, notes = written.graph, written.run, written.warnings
+                report.counts.append(written.counts)
+            if layout != SOLVER:
+                proposal = propose_layout(graph, layout, seed + number, CANVAS)
+                report.counts.append(proposal.counts)
+            draw = partial(_scene, graph, run, seed + number, image, notes, proposal, looks)
+            with listening(_steps(tell)):
+                best, blobs = _best(draw, candidates, retries)
+                best = _commented(best, comments, seed + number, blobs, report.counts)
             return best.but(warnings=(*best.warnings, *_not_shown(best)))
 
         _run(report, item, one, out)
     return report
 
 
-def _candidates(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, count: int) -> list[Sample]:
-    made = [_scene(graph, run, seed, image, k) for k in range(max(1, count))]
-    if count > 1:
-        return made
-    for k in range(1, 1 + MORE_TRIES):
-        if not _failed(made[-1]):
+def _steps(tell: Progress) -> Callable[[Told], None]:
+    """Says how far a picture or a download is, in about `STEPS_TOLD` lines."""
+    said = 0
+
+    def hear(step: Told) -> None:
+        nonlocal said
+        now_at = int((step.share or 0) * STEPS_TOLD)
+        if now_at != said and step.words:
+            tell(f"  {step.words}")
+        said = now_at
+
+    return hear
+
+
+def _best(draw: Callable[[int], tuple[Sample, MemoryBlobs]], count: int, retries: int) -> tuple[Sample, MemoryBlobs]:
+    """The best by `RULE` of `count` pictures, and of up to `retries` more while the best one fails a relation.
+
+    Where there were several, how many, and how each stood, is recorded in the one that is kept.
+    """
+    made: list[tuple[Sample, MemoryBlobs]] = []
+    for k in range(max(1, count) + retries):
+        if k >= count and made and not _failed(min(made, key=_standing)[0]):
             break
         try:
-            made.append(_scene(graph, run, seed, image, k))
+            made.append(draw(k))
         except LayoutError:
-            continue
-    return made
+            if not made:
+                raise
+    best, blobs = min(made, key=_standing)
+    if len(made) == 1:
+        return best, blobs
+    tried = [{"seed": _seed(s), **verified(r.verdict for r in s.verdicts)} for s, _ in made]
+    record = {"rule": RULE, "candidates": count, "retries": retries, "kept_seed": _seed(best), "tried": tried}
+    run = run_payload(EngineRun("choice", "studio", settings=record))
+    return Deriver(blobs).sample(best.id, _stamped([*best.events, Event(best.events[-1].seq + 1, "run", run)])), blobs
+
+
+def _standing(made: tuple[Sample, MemoryBlobs]) -> tuple[int, int]:
+    return standing(r.verdict for r in made[0].verdicts)
+
+
+def _seed(sample: Sample) -> int:
+    return next((run.seed or 0 for run in sample.provenance if run.stage == "image"), 0)
 
 
 def _failed(sample: Sample) -> list[Relation]:
@@ -365,10 +468,19 @@ def _not_shown(sample: Sample) -> list[str]:
     return [f"asked, but not shown: {statement(asked, names)}" for asked, found in pairs if found.verdict == "false"]
 
 
-def _scene(graph: SpatialGraph, run: EngineRun | None, seed: int, image: str, candidate: int) -> Sample:
+def _scene(
+    graph: SpatialGraph,
+    run: EngineRun | None,
+    seed: int,
+    image: str,
+    notes: Sequence[str],
+    proposal: Proposal | None,
+    looks: Looks,
+    candidate: int,
+) -> tuple[Sample, MemoryBlobs]:
     blobs = MemoryBlobs()
-    made = synthesize(graph, blobs, seed + 1009 * candidate, image, run)
-    return Deriver(blobs).sample(made.id, _stamped(made.events))
+    made = synthesize(graph, blobs, seed + 1009 * candidate, image, run, notes=notes, proposal=proposal, looks=looks)
+    return Deriver(blobs).sample(made.id, _stamped(made.events)), blobs
 
 
 Graphs = Sequence[tuple[str, SpatialGraph | None, str]]
@@ -402,8 +514,9 @@ def verify_pictures(items: Sequence[str], graphs: Graphs, options: Options, tell
         InputError: an option that concerns all pictures can't be used, or there is another number of graphs.
     """
     pictures, empty = _pictures(items, options.depth)
-    makers = _makers(pictures, options, tell)
-    _check_count(graphs, len(makers), "pictures")
+    _check_count(graphs, len(pictures), "pictures")
+    named = [[*(o.label for o in graph.objects), *graph.negative_objects] if graph else [] for _, graph, _ in graphs]
+    makers = _makers(pictures, options, tell, named if len(named) > 1 else named * len(pictures))
     report = Verdicts(failed=empty)
     for number, (path, make, unsure) in enumerate(makers):
         tell(f"{number + 1}/{len(makers)} {path.name}")

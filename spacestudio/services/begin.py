@@ -19,7 +19,7 @@ from spacestudio.domain.sample import EngineRun
 from spacestudio.engines.protocols import Detection, Rendered
 from spacestudio.formats.pictures import Picture, sample_id
 from spacestudio.services.estimate import Estimate, estimate, supplied
-from spacestudio.services.find import Found, as_objects, find
+from spacestudio.services.find import Found, as_objects, doubts, find
 from spacestudio.services.payloads import camera_payload, graph_payload, layout_payload, object_payload, run_payload, to_png
 from spacestudio.store.blobs import Blobs
 
@@ -68,7 +68,7 @@ def from_picture(picture: Picture, recipe: Recipe, blobs: Blobs) -> tuple[str, l
     known = [d.box for d in recipe.objects.detections] if isinstance(recipe.objects, Ready) else []
     made = supplied(recipe.depth) if isinstance(recipe.depth, DepthMap) else estimate(picture.rgb, recipe.depth, known)
     found = _objects(picture.rgb, made.depth, recipe)
-    warnings = [*picture.warnings, *recipe.warnings]
+    warnings = [*picture.warnings, *recipe.warnings, *doubts(found.mask_run)]
     if isinstance(recipe.objects, Ready):
         warnings += recipe.objects.warnings
     created: dict[str, Any] = {
@@ -81,6 +81,8 @@ def from_picture(picture: Picture, recipe: Recipe, blobs: Blobs) -> tuple[str, l
     }
     if isinstance(recipe.objects, Ready) and recipe.objects.left_out:
         created["unlisted"] = list(recipe.objects.left_out)
+    elif found.partial:  # what nobody looked for may be there, unnamed, and must not be called absent
+        created["unlisted"] = [""]
     events = [Event(1, "created", created), *depth_events(made, recipe.camera, blobs, 2)]
     events += object_events(found, len(events) + 1)
     return sample_id(stem, picture.raw), events
@@ -128,10 +130,14 @@ def from_render(
     name: str,
     parent: str | None = None,
     unlisted: Sequence[str] = (),
+    measured: tuple[Estimate, Found] | None = None,
 ) -> tuple[str, list[Event]]:
-    """The first events of a picture made from a layout, with exact objects and depth where the engine knows them.
+    """The first events of a picture made from a layout.
 
     Of the attributes asked, an object keeps those the engine says it shows; the asked graph keeps all.
+
+    Args:
+        measured: depth and objects found in the picture, where the engine that drew it does not know them.
     """
     png = to_png(rendered.image)
     created = {
@@ -150,7 +156,8 @@ def from_render(
     }
     run = next(r for r in runs if r.stage == "image")
     events = [Event(1, "created", created)]
-    events += depth_events(Estimate(rendered.depth, None, EngineRun("depth", run.engine, run.version)), None, blobs, 2)
+    drawn = Estimate(rendered.depth, None, EngineRun("depth", run.engine, run.version))
+    events += depth_events(measured[0] if measured else drawn, None, blobs, 2)
     objects = [
         o.but(
             label=asked[o.id].label,
@@ -161,7 +168,8 @@ def from_render(
         for o in rendered.objects
         if o.box.area > 0
     ]
-    events += object_events(Found(tuple(objects), EngineRun("objects", run.engine, run.version), None), 3)
+    known = Found(tuple(objects), EngineRun("objects", run.engine, run.version), None)
+    events += object_events(measured[1] if measured else known, 3)
     events += [Event(4 + k, "run", run_payload(r)) for k, r in enumerate(runs)]
     return f"{_slug(name)}-{hashlib.sha256(png).hexdigest()[:8]}", events
 

@@ -236,16 +236,16 @@ def _changes(item: Payload, o: SceneObject, s: Sample) -> dict[str, Any]:
 
 
 def _corrected(r: _Replay) -> Iterator[Act]:
-    """The person's relations."""
+    """The person's relations, and a model's own."""
     pins, graph = r.state.pins, r.sample.graph
     said = {x.key: x for x in _said(graph)}
     for key in [key for key in pins if key not in said and key[0] in graph and key[1] in graph]:
         yield "relation.release", dict(zip(("subject", "object", "family", "frame"), key, strict=True))
     for key, x in said.items():
         pin = pins.get(key, {})
-        if (pin.get("predicate"), pin.get("verdict")) != (x.predicate, x.verdict):
+        if (pin.get("predicate"), pin.get("verdict"), pin.get("origin", "person")) != (x.predicate, x.verdict, x.origin):
             names = ("subject", "predicate", "object", "family", "frame", "verdict")
-            payload = {name: getattr(x, name) for name in names}
+            payload = {name: getattr(x, name) for name in names} | ({"origin": "model"} if x.origin == "model" else {})
             yield "relation.correct", payload | {"measured": _measurement(x.evidence.get("measured"))}
 
 
@@ -256,8 +256,8 @@ def _measurement(value: Any) -> dict[str, Any] | None:
 
 
 def _said(graph: SpatialGraph) -> list[Relation]:
-    """What the person said: of a relation and the same of the reversed pair, the one that is marked so, else the first."""
-    persons = {r.key: r for r in graph if r.origin == "person"}
+    """What the person or a model said: of a relation and the same of the reversed pair the one marked so, else the first."""
+    persons = {r.key: r for r in graph if r.origin != "geometry"}
     said: dict[tuple[str, str, str, str], Relation] = {}
     for key, r in persons.items():
         back = (key[1], key[0], *key[2:])
@@ -331,14 +331,14 @@ def _same_target(a: SpatialGraph | None, b: SpatialGraph | None) -> bool:
 
 
 def _questions(r: _Replay) -> Iterator[Act]:
-    """The person's wordings and answers, and where the review of each question stands."""
+    """The person's wordings and answers, a model's wordings, and where the review of each question stands."""
     state, s = r.state, r.sample
-    edited = {p.key: p for p in s.qa if p.origin == "person"}
-    r.unsaid += [key for key in state.qa_edits if key not in edited]
+    edited = {p.key: p for p in s.qa if p.origin in ("person", "model")}
+    r.unsaid += [key for key, edit in state.qa_edits.items() if key not in edited and edit.get("origin") != "model"]
     for key, p in edited.items():
         was = state.qa_edits.get(key, {})
         if any(str(was.get(name, "")).strip() != str(getattr(p, name)).strip() for name in ("question", "answer")):
-            yield "qa.edit", {"key": key} | _snapshot(p)
+            yield "qa.edit", {"key": key} | _snapshot(p) | ({"origin": "model"} if p.origin == "model" else {})
     for status, pairs in _judged(state, s).items():
         yield "qa.status", {"keys": [p.key for p in pairs], "status": status, "pairs": {p.key: _snapshot(p) for p in pairs}}
 

@@ -34,7 +34,7 @@ from spacestudio.services.arrange import plan
 from spacestudio.services.lift import Lifted, Lifter, Memo, corrected_layers, frozen, lift_key
 from spacestudio.services.payloads import from_png, graph_of, layout_of, run_of
 from spacestudio.services.scene import scene_of
-from spacestudio.services.verify import verify
+from spacestudio.services.verify import blind, verify
 from spacestudio.store.blobs import Blobs
 
 
@@ -75,8 +75,10 @@ class Deriver:
         layout, problem = self._planned(state, graph, asked, (width, height)) if asked else (None, "")
         if not state.wants and created.get("layout"):
             layout = layout_of(created["layout"])
-        verified = "verified", said, frozen(vars(state.wants)), frozen(created.get("asked"))
-        verdicts = self._stages.get(verified, lambda: verify(asked, graph, lifted.variants)) if asked else ()
+        own = not state.wants  # else a photo is asked for what it does not have to show
+        unsure = blind(state.runs.get("objects", {}).get("engine", ""), graph) if own else ""
+        verified = "verified", said, frozen(vars(state.wants)), frozen(created.get("asked")), unsure
+        verdicts = self._stages.get(verified, lambda: verify(asked, graph, lifted.variants, unsure=unsure)) if asked else ()
         warnings = [*created.get("warnings", ()), *(state.depth or {}).get("warnings", ())]
         if depth is not None and depth.kind == "metric" and camera is not None and camera.is_assumed:
             warnings.append("Sideways lengths assume a 60° field of view: no camera was given.")

@@ -26,8 +26,14 @@ class Estimate:
 
 
 def estimate(image: NDArray[np.uint8], engine: str = "cues", boxes: Sequence[Box] = ()) -> Estimate:
-    """Depth of an (H, W, 3) uint8 picture by a named engine."""
-    made: DepthEngine = DEPTH.load(engine)()
+    """Depth of an (H, W, 3) uint8 picture by a named engine; "engine:NAME" or "engine:FOLDER" says with which weights.
+
+    Raises:
+        UnknownName: no such engine.
+        Unavailable: it can't run here, in one line with the next step.
+        Cancelled: the person stopped it.
+    """
+    made: DepthEngine = DEPTH.make(engine)
     depth, camera = made.estimate(image, boxes)
     return Estimate(depth, camera, EngineRun("depth", made.name, made.version, dict(made.settings)))
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextvars
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.events import Event, Wants
@@ -13,28 +18,96 @@ from spacestudio.domain.graph import Relation, SpatialGraph, Verdict
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import IMAGINE, LANGUAGE
-from spacestudio.engines.protocols import Imaginer, Rendered, SceneWriter, Source
+from spacestudio.engines.progress import Listener, Told
+from spacestudio.engines.protocols import Imaginer, Rendered, Source
+from spacestudio.errors import Cancelled, Unavailable
 from spacestudio.services.arrange import plan
 from spacestudio.services.begin import from_render
+from spacestudio.services.converse import Proposal
+from spacestudio.services.estimate import Estimate, estimate
+from spacestudio.services.find import Found, find
 from spacestudio.store.blobs import Blobs
 
 CANVAS = (512, 512)
 """Canvas of a synthesised scene, px (SEEDS 2.2)."""
+AGAIN = 2
+"""Pictures made again unasked when a relation fails, at most."""
+RULE = "most relations verified, then fewest failed, then the first made"
+"""Which of several pictures is the best."""
+T = TypeVar("T")
 
 
-def imagine_scene(scene: str | None, seed: int, engine: str = "grammar") -> tuple[SpatialGraph, EngineRun]:
-    """A scene graph from a scene name (None: one of the engine's choice)."""
-    writer: SceneWriter = LANGUAGE.load(engine)()
-    return writer.imagine(scene, seed), EngineRun("scene", writer.name, writer.version, dict(writer.settings), seed)
+@dataclass(frozen=True)
+class Looks:
+    """Which engines measure a picture whose own engine can't know what it drew.
+
+    Empty: the model named here first, and where it can't run the built-in engine, which is then said.
+    """
+
+    objects: str = ""
+    depth: str = ""
+    masks: str = "grabcut"
+
+
+DETECTOR, BLIND = "owlv2", "proposals"
+"""Finds what was asked for by name, and what stands in for it: regions without names, so that nothing is verified."""
+METER, CUES = "depth-anything-v2-small", "cues"
+"""Learned depth, and what stands in for it."""
 
 
 def render(
     layout: Layout, source: Source | None = None, engine: str = "compositor", seed: int = 0
 ) -> tuple[Rendered, EngineRun]:
     """A picture of a layout by a named engine."""
-    imaginer: Imaginer = IMAGINE.load(engine)()
+    imaginer: Imaginer = IMAGINE.make(engine)
     rendered = imaginer.render(layout, source, seed)
     return rendered, EngineRun("image", imaginer.name, imaginer.version, dict(imaginer.settings), seed)
+
+
+def measure(
+    image: NDArray[np.uint8], asked: SpatialGraph, looks: Looks = Looks()
+) -> tuple[Estimate, Found, tuple[str, ...]]:
+    """Depth and objects of an (H, W, 3) uint8 picture that should show a graph, and what to know about them.
+
+    Looked for are the labels of what is asked and of what must not appear. No id is one of the asked: who stands for whom
+    is for the verification to say.
+
+    Raises:
+        Unavailable: an engine that was chosen can't run here.
+    """
+    labels = list(dict.fromkeys([*(o.label for o in asked.objects), *asked.negative_objects]))
+    notes: list[str] = []
+    made = _either(looks.depth, METER, CUES, lambda name: estimate(image, name), "Depth was measured", notes)
+    found = _either(
+        looks.objects,
+        DETECTOR,
+        BLIND,
+        lambda name: find(image, made.depth, name, labels, looks.masks, asked.ids),
+        "Objects were looked for",
+        notes,
+    )
+    return made, found, tuple(notes)
+
+
+def _either(chosen: str, model: str, built_in: str, work: Callable[[str], T], what: str, notes: list[str]) -> T:
+    if chosen:
+        return work(chosen)
+    try:
+        return work(model)
+    except Unavailable as why:
+        notes.append(f"{what} by the built-in engine “{built_in}”, because “{model}” can't run: {why}")
+        return work(built_in)
+
+
+def draw(
+    layout: Layout, asked: SpatialGraph, source: Source | None, engine: str, seed: int, looks: Looks = Looks()
+) -> tuple[Rendered, EngineRun, tuple[Estimate, Found] | None]:
+    """A picture of a layout, who made it, and depth and objects found in it where its engine does not know them."""
+    rendered, run = render(layout, source, engine, seed)
+    if rendered.known:
+        return rendered, run, None
+    made, found, notes = measure(rendered.image, asked, looks)
+    return replace(rendered, notes=(*rendered.notes, *notes)), run, (made, found)
 
 
 def layout_for(sample: Sample, target: SpatialGraph, wants: Wants, seed: int) -> Layout:
@@ -91,6 +164,55 @@ def is_better(new: Sequence[Relation], old: Sequence[Relation]) -> bool:
     return min(steps, default=0) >= 0 and max(steps, default=0) > 0
 
 
+def standing(verdicts: Iterable[Verdict]) -> tuple[int, int]:
+    """How good a picture is by its verdicts, smaller is better: `RULE` as a key."""
+    known = list(verdicts)
+    return -known.count("true"), known.count("false")
+
+
+def overheard(work: Callable[[Listener], Iterator[T]]) -> Iterator[T | Told]:
+    """What long work yields, and between that what it tells; of several things told at once only the newest.
+
+    The work has a thread of its own. When nobody takes from this iterator any more, it is stopped at its next step.
+
+    Raises:
+        Exception: whatever the work raises.
+    """
+    heard: queue.SimpleQueue[T | Told | _Ended] = queue.SimpleQueue()
+    left = threading.Event()
+
+    def hear(step: Told) -> None:
+        if left.is_set():
+            raise Cancelled("Nobody waits for it")
+        heard.put(step)
+
+    def run() -> None:
+        why: BaseException | None = None
+        try:
+            for made in work(hear):
+                heard.put(made)
+                if left.is_set():
+                    break
+        except BaseException as error:
+            why = error
+        heard.put(_Ended(why))
+
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), name="pictures", daemon=True).start()
+    try:
+        while not isinstance(item := heard.get(), _Ended):
+            if not isinstance(item, Told) or heard.empty():
+                yield item
+        if item.why is not None:
+            raise item.why
+    finally:
+        left.set()
+
+
+@dataclass(frozen=True, eq=False)
+class _Ended:
+    why: BaseException | None
+
+
 def source_of(sample: Sample) -> Source:
     """The photo a regenerated picture takes its cut-outs and background from."""
     return Source(sample.image, sample.objects, sample.depth)
@@ -111,16 +233,38 @@ def synthesize(
     engine: str = "compositor",
     scene_run: EngineRun | None = None,
     name: str = "",
+    notes: Sequence[str] = (),
+    proposal: Proposal | None = None,
+    looks: Looks = Looks(),
 ) -> Imagined:
     """A new sample whose picture shows the graph.
 
+    Args:
+        graph: what to show.
+        blobs: where pictures and depth are put.
+        seed: of layout and picture.
+        engine: the image engine.
+        scene_run: who wrote the graph.
+        name: what to call the sample; the scene's name when empty.
+        notes: what a person should know about the graph, a line each.
+        proposal: where a language model would put things; the solver keeps to it as far as the relations let it.
+        looks: what measures the picture where the image engine can't know what it drew.
+
     Raises:
+        Unavailable, Cancelled: from an engine; nothing was put into `blobs` then.
         ImpossibleGraph: its relations clash.
         LayoutError: they agree, yet do not fit the canvas.
     """
     writer = LANGUAGE.load("grammar")
-    layout = plan(graph, None, None, CANVAS, seed, writer.background_of(graph.scene))
-    rendered, run = render(layout, None, engine, seed)
-    runs = [r for r in (scene_run, EngineRun("layout", "cp-sat", settings={}, seed=seed), run) if r is not None]
-    sample_id, events = from_render(rendered, layout, graph, runs, blobs, name or graph.scene or "scene")
+    background = writer.background_of(graph.scene)
+    if proposal is None:
+        layout = plan(graph, None, None, CANVAS, seed, background)
+        layout_run = EngineRun("layout", "cp-sat", settings={}, seed=seed)
+    else:
+        layout = plan(graph, proposal.shown(graph), None, CANVAS, seed, proposal.background or background)
+        layout_run, notes = proposal.run, (*notes, *proposal.warnings)
+    rendered, run, measured = draw(layout, graph, None, engine, seed, looks)
+    rendered = replace(rendered, notes=(*notes, *rendered.notes))
+    runs = [r for r in (scene_run, layout_run, run) if r is not None]
+    sample_id, events = from_render(rendered, layout, graph, runs, blobs, name or graph.scene or "scene", measured=measured)
     return Imagined(sample_id, events)

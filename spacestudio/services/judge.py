@@ -18,14 +18,14 @@ from spacestudio.domain.graph import VERDICTS, Relation
 from spacestudio.domain.objects import SceneObject, fresh_id
 from spacestudio.domain.qa import QA_STATUSES, QAPair
 from spacestudio.domain.sample import Sample
-from spacestudio.engines.segment.brush import alike, stroke
+from spacestudio.engines.segment.brush import stroke
 from spacestudio.errors import InputError, NotFound
 from spacestudio.qa.check import answer_implies
 from spacestudio.qa.relation import CANNOT_TELL
 from spacestudio.reasoning.consistency import Repair
 from spacestudio.relations.relate import family_of
 from spacestudio.services.begin import Ready
-from spacestudio.services.find import as_objects, segment
+from spacestudio.services.find import as_objects, clicked, segment
 from spacestudio.services.payloads import object_payload, run_payload
 from spacestudio.services.scene import scene_of_sample
 
@@ -121,7 +121,8 @@ def edit_object(
     xyxy: Sequence[float] | None = None,
     masks: str = "grabcut",
 ) -> list[Act]:
-    """Correct: what the object is, or where; a moved box gets a new mask."""
+    """Correct: what the object is, or where. A moved box gets a new mask; of one painted by hand it keeps what lies inside,
+    if that is at least half of it."""
     o = _object(sample, object_id)
     change: dict[str, Any] = {"id": object_id}
     if label is not None and label != o.label:
@@ -130,12 +131,28 @@ def edit_object(
         change["attributes"] = clean_attributes(attributes)
     if xyxy is not None:
         box = clean_box(xyxy, sample)
-        made, _ = segment(sample.image, sample.depth, [box], masks)
-        moved = object_payload(o.but(box=box, mask=made[0]))
+        painted = is_painted(sample, object_id)
+        kept = inside(o.mask, box) if painted and o.mask is not None else None
+        mask = segment(sample.image, sample.depth, [box], masks)[0][0] if kept is None else kept
+        moved = object_payload(o.but(box=box, mask=mask))
         change |= {"box_xyxy_px": moved["box_xyxy_px"], "mask": moved["mask"]}
+        change |= {"painted": kept is not None} if painted else {}
     if len(change) > 1 and o.origin != "render":
         change["origin"] = "person"
     return [("object.edit", change)] if len(change) > 1 else []
+
+
+def is_painted(sample: Sample, object_id: str) -> bool:
+    """Whether the object's mask is a person's own: painted, grown or cut since an engine last made it."""
+    return bool(fold(sample.events).objects.get(object_id, {}).get("painted"))
+
+
+def inside(mask: NDArray[np.bool_], box: Box) -> NDArray[np.bool_] | None:
+    """The part of an (H, W) mask inside a box; None when that is less than half of it."""
+    part = np.zeros_like(mask)
+    place = box.slices(mask.shape[1], mask.shape[0])
+    part[place] = mask[place]
+    return part if 2 * part.sum() >= mask.sum() > 0 else None
 
 
 def delete_object(sample: Sample, object_id: str) -> list[Act]:
@@ -342,14 +359,17 @@ def paint_mask(
     return _with_mask(sample, o, mask | covered if add else mask & ~covered)
 
 
-def grow_mask(sample: Sample, object_id: str, point: tuple[float, float], add: bool = True) -> list[Act]:
-    """Correct: what looks alike round this place, at one depth, belongs to an object (or doesn't).
+def grow_mask(
+    sample: Sample, object_id: str, point: tuple[float, float], add: bool = True, masks: str = "grabcut"
+) -> list[Act]:
+    """Correct: what is at this place belongs to an object (or doesn't); see `find.clicked` for how far it reaches.
 
     Args:
         sample: with the object.
         object_id: whose mask.
         point: (x, y) in picture px.
         add: grow, else cut.
+        masks: name of the mask engine.
 
     Raises:
         InputError: outside the picture, nothing there to add or to cut, or nothing would be left of the mask.
@@ -361,7 +381,7 @@ def grow_mask(sample: Sample, object_id: str, point: tuple[float, float], add: b
     mask = _mask(sample, o)
     if not add and not mask[int(y), int(x)]:
         raise InputError(f"This place is not in the mask of “{o.name}”", next_step="Click inside its coloured shape")
-    region = alike(sample.image, sample.depth, (x, y), None if add else mask)
+    region = clicked(sample.image, sample.depth, mask, (x, y), add, masks)
     if add and not (region & ~mask).any():
         raise InputError(
             f"All that looks alike here is in the mask of “{o.name}” already", next_step="Click beside it, or use the brush"
@@ -389,7 +409,7 @@ def _with_mask(sample: Sample, o: SceneObject, mask: NDArray[np.bool_]) -> list[
     if o.mask is not None and np.array_equal(mask, o.mask):
         return []
     new = object_payload(o.but(box=box, mask=mask))
-    change = {"id": o.id, "box_xyxy_px": new["box_xyxy_px"], "mask": new["mask"]}
+    change = {"id": o.id, "box_xyxy_px": new["box_xyxy_px"], "mask": new["mask"], "painted": True}
     return [("object.edit", change | ({} if o.origin == "render" else {"origin": "person"}))]
 
 

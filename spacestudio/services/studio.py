@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,23 +21,26 @@ from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import IMAGINE
-from spacestudio.errors import InputError, NotFound, SpaceStudioError
+from spacestudio.engines.progress import Listener, Told, listening
+from spacestudio.errors import Cancelled, InputError, NotFound, SpaceStudioError
 from spacestudio.formats.folder import read_samples
 from spacestudio.formats.pictures import Picture, read_picture
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe, depth_events, from_picture, from_render, object_events
 from spacestudio.services.bring import events_of
 from spacestudio.services.consequences import Consequences, consequences, told
+from spacestudio.services.converse import imagine_scene
 from spacestudio.services.derive import Deriver
 from spacestudio.services.estimate import estimate, supplied
 from spacestudio.services.find import find
 from spacestudio.services.imagine import (
-    imagine_scene,
+    AGAIN,
+    draw,
     is_better,
     layout_around,
     layout_for,
-    render,
     source_of,
+    standing,
     synthesize,
     to_mend,
 )
@@ -62,6 +66,7 @@ class Candidate:
     Attributes:
         sample: without its cloud, views and questions; keeping derives them.
         time: when it was made.
+        engine: the image engine as it was named, with its weights if they were.
     """
 
     id: str
@@ -69,6 +74,7 @@ class Candidate:
     events: list[Event]
     blobs: MemoryBlobs
     time: str = ""
+    engine: str = ""
 
     @property
     def seed(self) -> int:
@@ -82,8 +88,8 @@ class Candidate:
 
 
 def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The one with the fewest failed, then the fewest undecided relations, the first made of equals; None without any."""
-    return min(candidates, key=lambda c: (c.counts["failed"], c.counts["undecided"]), default=None)
+    """The one with the most verified, then the fewest failed relations, the first made of equals; None without any."""
+    return min(candidates, key=lambda c: standing(r.verdict for r in c.sample.verdicts), default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,10 +192,10 @@ class Studio:
         """The owner's samples, oldest first."""
         return self.database.samples(PROJECT, owner)
 
-    def summaries(self, owner: str) -> list[Summary]:
-        """The owner's samples with their counts, oldest first; nothing is derived."""
+    def summaries(self, owner: str, listed: Sequence[Listed] | None = None) -> list[Summary]:
+        """The owner's samples, all or those listed, with their counts; nothing is derived, but each one's log is read."""
         out = []
-        for entry in self.samples(owner):
+        for entry in self.samples(owner) if listed is None else listed:
             state = fold(self.database.events(PROJECT, owner, entry.id))
             accepted = sum(p["status"] == "accepted" for p in state.qa_status.values())
             out.append(Summary(entry.id, entry.name, entry.review, entry.parent, len(state.objects), accepted))
@@ -221,9 +227,16 @@ class Studio:
         self, owner: str, scene: str | None, seed: int = 0, scene_engine: str = "grammar", image_engine: str = "compositor"
     ) -> str:
         """Synthesise a scene into a new sample; its id."""
-        graph, run = imagine_scene(scene, seed, scene_engine)
-        made = synthesize(graph, self.blobs, seed, image_engine, run)
-        return self._create(owner, made.id, made.events)
+        return self.imagined(owner, scene, seed, scene_engine, image_engine)[0]
+
+    def imagined(
+        self, owner: str, scene: str | None, seed: int = 0, scene_engine: str = "grammar", image_engine: str = "compositor"
+    ) -> tuple[str, str]:
+        """As `imagine`, and what the language model took and did otherwise than asked; "" without one."""
+        written = imagine_scene(scene, seed, scene_engine)
+        made = synthesize(written.graph, self.blobs, seed, image_engine, written.run, notes=written.warnings)
+        took = f"Language model: {written.counts.line}." if written.counts.calls else ""
+        return self._create(owner, made.id, made.events), " ".join(filter(None, (*written.warnings, took)))
 
     def bring(self, owner: str, sample: Sample) -> str:
         """A sample read from a folder; its id. Its event log is replayed where it is whole, else a new one is begun."""
@@ -253,6 +266,24 @@ class Studio:
     def rename(self, owner: str, sample_id: str, name: str) -> Sample:
         """Give a sample another name."""
         return self.act(owner, sample_id, lambda s: [("rename", {"name": judge.clean_label(name)})])
+
+    def review(self, owner: str, sample_ids: Sequence[str], status: str) -> int:
+        """Give samples a review status, each as one step of its own; nothing is derived. How many had another one before.
+
+        Samples that are gone are passed over.
+        """
+        there = {entry.id: entry for entry in self.samples(owner)}
+        wanted = [i for i in dict.fromkeys(sample_ids) if i in there and there[i].review != status]
+        for sample_id in wanted:
+            with self._lock:
+                if self.draft(owner, sample_id):
+                    self.act(owner, sample_id, lambda s: [("review", {"status": status})])
+                    continue
+                last = self.database.events(PROJECT, owner, sample_id)[-1]
+                seq = last.seq + 1
+                event = Event(seq, "review", {"status": status}, "person", now(), f"g{seq}")
+                self.database.append(PROJECT, owner, sample_id, [event], there[sample_id].name, status, last)
+        return len(wanted)
 
     # Acts
 
@@ -382,6 +413,17 @@ class Studio:
             return bool(waiting.steps), bool(waiting.undone)
         return can_step(self.open(owner, sample_id))
 
+    def next_steps(self, owner: str, sample_id: str) -> tuple[tuple[judge.Act, ...], tuple[judge.Act, ...]]:
+        """The acts an undo would take back, and those a redo would bring back; empty where there are none."""
+        waiting = self._kept.drafts.get((owner, sample_id))
+        if waiting and (waiting.steps or waiting.undone):
+            return (waiting.steps or ((),))[-1], (waiting.undone or ((),))[0]
+        done, undone = effective(self.open(owner, sample_id).events)
+        last = done[-1].group if done else ""
+        groups = [e for e in done if last and e.group == last], undone[-1] if undone else []
+        back, again = (tuple((e.kind, dict(e.payload)) for e in group) for group in groups)
+        return back, again
+
     def compact(self, owner: str, sample_id: str) -> Sample:
         """Shorten a sample's log to what still counts; the sample stays as it is, and nothing before can be undone.
 
@@ -438,11 +480,13 @@ class Studio:
 
         return self.act(owner, sample_id, make)
 
-    def find_objects(self, owner: str, sample_id: str, engine: str = "proposals", labels: Sequence[str] = ()) -> Sample:
+    def find_objects(
+        self, owner: str, sample_id: str, engine: str = "proposals", labels: Sequence[str] = (), masks: str = "grabcut"
+    ) -> Sample:
         """Add what an object engine finds, beside what is there."""
 
         def make(s: Sample) -> list[judge.Act]:
-            found = find(s.image, s.depth, engine, labels, taken=s.graph.ids)
+            found = find(s.image, s.depth, engine, labels, masks, s.graph.ids)
             fresh = tuple(o for o in found.objects if all(o.box.iou(k.box) < 0.6 for k in s.objects))
             return (
                 [(e.kind, dict(e.payload)) for e in object_events(type(found)(fresh, found.run, found.mask_run), 0)]
@@ -462,9 +506,11 @@ class Studio:
         """Make a picture of the target, measure it, and verify each asked relation in it.
 
         Seed 0 draws the sample's layout. Engines that draw a layout to the letter get another layout with another seed.
+        What an engine can't know of its picture is measured in it.
 
         Raises:
             InputError: nothing was asked, or the target has no layout.
+            Unavailable, Cancelled: from the engine; the sample and its candidates stay as they were.
         """
         sample, target = self._wishful(owner, sample_id)
         assert sample.layout is not None
@@ -483,11 +529,19 @@ class Studio:
         seed: int = 0,
         count: int = 1,
         go_on: Callable[[], bool] = lambda: True,
+        hear: Listener | None = None,
+        again: int = AGAIN,
     ) -> Iterator[Attempt]:
         """`count` candidates of each sample, by consecutive seeds; each is told of when it is made.
 
-        What can't be made is told of too, and never takes the others with it. Asked before each whether to go on; what
-        was made stays.
+        What can't be made is told of too, and never takes the others with it. When the best of a sample's pictures fails a
+        relation, an engine that draws by chance makes up to `again` more, as `retry` does.
+
+        Args:
+            go_on: asked before each picture, and at each step of an engine that tells of its steps, whether to go on. What
+                was made stays.
+            hear: hears each step.
+            again: for each sample.
 
         Raises:
             InputError: more are asked for than are kept.
@@ -505,15 +559,23 @@ class Studio:
             except SpaceStudioError as error:
                 yield Attempt(name, start + count, total, sample_id, None, str(error))
                 continue
+            fresh: list[Candidate] = []
             for k in range(count):
-                if not go_on():
-                    return
                 had = {c.id for c in self.candidates(owner, sample_id)}
                 item = name if count == 1 else f"{name}, seed {seed + k}"
-                made, problem = _attempted(item, partial(self.regenerate, owner, sample_id, engine, seed + k))
+                try:
+                    with _heard(go_on, hear):
+                        made, problem = _attempted(item, partial(self.regenerate, owner, sample_id, engine, seed + k))
+                except Cancelled:
+                    return
                 if made is not None and made.id in had:
                     problem = "the same picture as one already there"
+                fresh += [made] if made is not None else []
                 yield Attempt(item, start + k + 1, total, sample_id, made, problem)
+            best = best_of(fresh)
+            if again and best is not None and best.counts["failed"] and not IMAGINE[engine].built_in:
+                for tried in self.retry(owner, sample_id, best.id, again, go_on, hear):
+                    yield replace(tried, item=f"{name}, {tried.item}", number=start + count, total=total)
 
     def retry(
         self,
@@ -522,11 +584,14 @@ class Studio:
         candidate_id: str,
         tries: int = RETRIES,
         go_on: Callable[[], bool] = lambda: True,
+        hear: Listener | None = None,
     ) -> Iterator[Attempt]:
         """Try again only what failed in a candidate: other places for the things of its failed relations, all else stays.
 
+        An engine that draws by chance keeps the places, which were right, and gets another seed.
         Each try is told of. One in which no verdict fell and one rose joins the candidates, with the same wish as its
-        goal; the tries end early when nothing is left to mend. So the candidate itself is never replaced by worse.
+        goal; the tries end early when nothing is left to mend. So the candidate itself is never replaced by worse. Its
+        number and the limit stand in its provenance.
 
         Raises:
             InputError: nothing failed, or nothing that failed may move.
@@ -542,22 +607,32 @@ class Studio:
         loose = _ends(to_mend(best.sample.verdicts))
         if not loose:
             raise InputError("Nothing failed in this candidate", next_step="Keep it, or ask for something else")
-        if not loose - set(boxes):
+        run = next(r for r in best.sample.provenance if r.stage == "image")
+        engine = best.engine or run.engine
+        exact = IMAGINE[engine].built_in
+        if exact and not loose - set(boxes):
             raise InputError(
                 "All things of the failed relations stand where you put them", next_step="Move one of them yourself"
             )
-        run = next(r for r in best.sample.provenance if r.stage == "image")
+        first = best.seed
         for k in range(1, tries + 1):
-            if not go_on() or not to_mend(best.sample.verdicts):
+            if not to_mend(best.sample.verdicts):
                 return
             seed, base = best.seed + 1000 + k, best
+            record = {"try": k, "limit": tries, "of_seed": first, "another": "place" if exact else "seed"}
 
-            def one(seed: int = seed, base: Candidate = base) -> Candidate:
+            def one(seed: int = seed, base: Candidate = base, record: dict[str, Any] = record) -> Candidate:
                 held = base.sample.layout or layout
-                other = layout_around(sample, target, wants, held, _ends(to_mend(base.sample.verdicts)), seed)
-                return self._candidate(sample, target, other, run.engine, seed, seed)
+                if exact:
+                    held = layout_around(sample, target, wants, held, _ends(to_mend(base.sample.verdicts)), seed)
+                retried = EngineRun("retry", "studio", settings=record)
+                return self._candidate(sample, target, held, engine, seed, seed if exact else 0, retried)
 
-            made, problem = _attempted(f"try {k}", one)
+            try:
+                with _heard(go_on, hear):
+                    made, problem = _attempted(f"try {k}", one)
+            except Cancelled:
+                return
             if made is not None and is_better(made.sample.verdicts, best.sample.verdicts):
                 best = made
                 self._add_candidate(owner, sample_id, made)
@@ -605,22 +680,30 @@ class Studio:
         return sample, sample.target
 
     def _candidate(
-        self, sample: Sample, target: SpatialGraph, layout: Layout, engine: str, seed: int, layout_seed: int
+        self,
+        sample: Sample,
+        target: SpatialGraph,
+        layout: Layout,
+        engine: str,
+        seed: int,
+        layout_seed: int,
+        *more: EngineRun,
     ) -> Candidate:
-        rendered, run = render(layout, source_of(sample), engine, seed)
+        rendered, run, measured = draw(layout, target, source_of(sample), engine, seed)
         memory = MemoryBlobs()
         made_id, events = from_render(
             rendered,
             layout,
             target,
-            [EngineRun("layout", "cp-sat", seed=layout_seed), run],
+            [EngineRun("layout", "cp-sat", seed=layout_seed), run, *more],
             memory,
             f"{sample.name} changed"[:80],
             sample.id,
             fold(sample.events).unlisted,
+            measured,
         )
         made = Deriver(memory).sample(made_id, events)
-        return Candidate(made_id, made.but(cloud=None, views={}, qa=(), variants=()), events, memory, now())
+        return Candidate(made_id, made.but(cloud=None, views={}, qa=(), variants=()), events, memory, now(), engine)
 
     def _add_candidate(self, owner: str, sample_id: str, candidate: Candidate) -> None:
         """Let it wait, the same picture once."""
@@ -658,10 +741,31 @@ def _ends(relations: Sequence[Relation]) -> set[str]:
     return {end for r in relations for end in (r.subject, r.object)}
 
 
+@contextmanager
+def _heard(go_on: Callable[[], bool], hear: Listener | None) -> Iterator[None]:
+    """Within, work that tells of its steps is heard, and stopped as soon as it is not to go on.
+
+    Raises:
+        Cancelled: also at once, when it is not to go on from the start.
+    """
+
+    def listen(step: Told | None) -> None:
+        if not go_on():
+            raise Cancelled("Stopped")
+        if step is not None and hear is not None:
+            hear(step)
+
+    listen(None)
+    with listening(listen):
+        yield
+
+
 def _attempted(item: str, make: Callable[[], Candidate]) -> tuple[Candidate | None, str]:
     """What was made, or in one line why nothing was."""
     try:
         return make(), ""
+    except Cancelled:
+        raise
     except SpaceStudioError as error:
         return None, str(error)
     except Exception as error:  # a defect of ours must not take the other pictures with it

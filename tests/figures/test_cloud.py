@@ -79,7 +79,7 @@ def test_axes_are_right_forward_up():
     assert (trace.x[0], trace.y[0], trace.z[0]) == (1, 3, -2)
     assert figure.layout.scene.zaxis.title.text == "up, relative"
     assert figure.layout.scene.aspectmode == "data"
-    assert "not metres" in figure.layout.title.text
+    assert "relative units" in figure.layout.title.text
 
 
 def test_the_eye_stands_behind_the_camera_and_looks_forward():

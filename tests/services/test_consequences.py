@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.services import judge
-from spacestudio.services.consequences import Consequences, consequences
+from spacestudio.services.consequences import Consequences, consequences, in_short
+from spacestudio.services.consequences import told as sentences
 from spacestudio.services.studio import Studio
 from tests.services.conftest import OWNER
 from tests.services.test_studio import told
@@ -120,6 +121,36 @@ def test_undo_in_a_draft_takes_its_last_edit_back_and_no_stored_one(studio: Stud
     assert told(studio.look(OWNER, sample_id)) == told(stored)
     studio.redo(OWNER, sample_id)
     assert told(studio.apply(OWNER, sample_id, studio.revision(OWNER, sample_id))) == told(first)
+
+
+def test_what_an_undo_takes_back_and_a_redo_brings_back_is_told(studio: Studio, sample_id: str) -> None:
+    def told_steps() -> list[str]:
+        s = studio.look(OWNER, sample_id)
+        return [in_short(sentences(acts, s, s)) for acts in studio.next_steps(OWNER, sample_id)]
+
+    made = told_steps()
+    assert made[1] == ""
+    studio.act(OWNER, sample_id, lambda s: judge.correct_relation(s, "ball-1", "right of", "lamp-1"))
+    assert told_steps() == ["Correct: ball is right of lamp", ""]
+    studio.act(OWNER, sample_id, lambda s: judge.edit_object(s, "ball-1", xyxy=(10, 10, 60, 60)))
+    assert told_steps() == ["Move ball to 10, 10, 60, 60 px", ""]
+    studio.undo(OWNER, sample_id)
+    assert told_steps() == ["Correct: ball is right of lamp", "Move ball to 10, 10, 60, 60 px"]
+    studio.undo(OWNER, sample_id)
+    assert told_steps() == [made[0], "Correct: ball is right of lamp"]
+
+    # of edits that wait, their own
+    studio.begin_draft(OWNER, sample_id)
+    studio.act(OWNER, sample_id, lambda s: judge.correct_relation(s, "ball-1", "behind", "lamp-1"))
+    assert told_steps() == ["Correct: ball is behind lamp", ""]
+    studio.undo(OWNER, sample_id)
+    assert told_steps() == ["", "Correct: ball is behind lamp"]
+
+
+def test_several_sentences_in_short() -> None:
+    assert in_short(()) == ""
+    assert in_short(("Remove cup.",)) == "Remove cup"
+    assert in_short(("Remove cup.", "Add mug.", "Remove spoon.")) == "Remove cup and 2 more"
 
 
 def test_a_discarded_draft_leaves_no_trace(studio: Studio, sample_id: str) -> None:

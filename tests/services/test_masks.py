@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,9 +22,11 @@ from spacestudio.engines.segment.brush import alike, reach, stroke
 from spacestudio.errors import InputError, NotFound
 from spacestudio.figures.outlines import outline
 from spacestudio.services import judge
+from spacestudio.services.find import segment
 from spacestudio.services.payloads import mask_of
 from spacestudio.services.studio import Studio
 from spacestudio.ui.components.box_editor import BoxEditor
+from spacestudio.ui.tabs.image import mask_note
 from tests.services.conftest import OWNER
 from tests.support import coffee, disc, small_scene
 
@@ -181,6 +184,78 @@ def test_a_mask_never_becomes_empty_and_nothing_is_appended_for_nothing(studio: 
     with pytest.raises(InputError, match="inside the picture"):
         judge.grow_mask(s, o.id, (s.width + 1.0, 3.0))
     assert studio.open(OWNER, sample_id).events == s.events
+
+
+def moved(studio: Studio, sample_id: str, object_id: str, xyxy: Sequence[float]) -> tuple[Sample, str]:
+    """The sample after a box was moved, and what the person is told."""
+    before = studio.open(OWNER, sample_id)
+    after = studio.act(OWNER, sample_id, lambda s: judge.edit_object(s, object_id, xyxy=xyxy))
+    return after, mask_note(before, after, object_id)
+
+
+def test_a_moved_box_keeps_what_was_painted_inside_it_or_says_that_it_does_not(studio: Studio, sample_id: str) -> None:
+    s, o, _ = object_with(studio, sample_id)
+    fresh, note = moved(studio, sample_id, o.id, (o.box.x0 + 9, o.box.y0, o.box.x1 + 9, o.box.y1))
+    made = fresh.graph[o.id].mask
+    assert not note  # an engine's mask is simply made anew
+    studio.undo(OWNER, sample_id)
+
+    right = [([(o.box.x1, o.box.center[1]), (o.box.x1 + 30, o.box.center[1])], 9.0)]
+    painted = studio.act(OWNER, sample_id, lambda s: judge.paint_mask(s, o.id, right)).graph[o.id]
+    mask, box = painted.mask, painted.box
+    assert mask is not None
+    assert judge.is_painted(studio.open(OWNER, sample_id), o.id)
+
+    near = Box(box.x0 + 9.5, box.y0, box.x1 + 9.5, box.y1)
+    after, note = moved(studio, sample_id, o.id, near.xyxy)
+    kept = after.graph[o.id].mask
+    inside = np.zeros((s.height, s.width), bool)
+    inside[near.slices(s.width, s.height)] = True
+    assert kept is not None
+    assert np.array_equal(kept, mask & inside)
+    assert 0 < kept.sum() < mask.sum()
+    assert after.graph[o.id].box == near
+    assert not note
+    again, note = moved(studio, sample_id, o.id, box.xyxy)  # it is the person's still
+    assert np.array_equal(again.graph[o.id].mask, kept)  # type: ignore[arg-type]
+    assert not note
+
+    far = (s.width - 70, 8, s.width - 6, 70)
+    after, note = moved(studio, sample_id, o.id, far)
+    (expected,), _ = segment(s.image, s.depth, [Box(*far)])
+    assert np.array_equal(after.graph[o.id].mask, expected)  # type: ignore[arg-type]
+    assert note == "The mask painted by hand no longer fits the box and was made anew; Undo brings it back."
+    assert not judge.is_painted(after, o.id)
+    assert moved(studio, sample_id, o.id, box.xyxy)[1] == ""
+    for _ in range(2):
+        studio.undo(OWNER, sample_id)
+    back = studio.open(OWNER, sample_id)
+    assert np.array_equal(back.graph[o.id].mask, kept)  # type: ignore[arg-type]
+    assert judge.is_painted(back, o.id)
+    for _ in range(3):
+        studio.undo(OWNER, sample_id)
+    assert studio.open(OWNER, sample_id).graph[o.id].box == o.box
+    assert not np.array_equal(made, kept)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, W - 4), st.integers(0, H - 4), st.integers(2, W), st.integers(2, H))
+def test_half_of_a_painted_mask_decides(x: int, y: int, width: int, height: int) -> None:
+    mask = disc(H, W, 40, 30, 12)
+    box = Box(x, y, min(W, x + width), min(H, y + height))
+    share = mask[box.slices(W, H)].sum() / mask.sum()
+    kept = judge.inside(mask, box)
+    assert (kept is not None) == (share >= 0.5)
+    if kept is not None:
+        assert not (kept & ~mask).any()
+        assert kept.sum() == mask[box.slices(W, H)].sum()
+
+
+def test_a_preview_says_that_a_painted_mask_goes(studio: Studio, sample_id: str) -> None:
+    _, o, _ = object_with(studio, sample_id)
+    studio.act(OWNER, sample_id, lambda s: judge.grow_mask(s, o.id, (o.box.x1 + 12, o.box.center[1])))
+    told = studio.foresee(OWNER, sample_id, lambda s: judge.edit_object(s, o.id, xyxy=(2, 2, 30, 30))).words
+    assert "the mask painted by hand is made anew" in told[0]
+    assert judge.is_painted(studio.compact(OWNER, sample_id), o.id)  # a shorter log knows it too
 
 
 # ---- outlines --------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ class RegionProposals:
 
     name = "proposals"
     version = "1"
+    uses_labels = False
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -78,6 +79,7 @@ class NoObjects:
 
     name = "none"
     version = "1"
+    uses_labels = False
 
     @property
     def settings(self) -> Mapping[str, Any]:
