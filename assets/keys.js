@@ -258,7 +258,8 @@
     const button = ev.target instanceof Element && ev.target.closest("button[id]");
     if (!button) return;
     const action = ACTIONS.find((a) => a.press?.includes(button.id) || (a.tab && button.id === "tab-" + a.tab + "-button"));
-    if (action) button.title = `${action.words} (${keysOf(action).join(" or ")})`;
+    const what = button.dataset.what ? ` “${button.dataset.what}”` : "";
+    if (action) button.title = `${action.words}${what} (${keysOf(action).join(" or ")})`;
   }
   document.addEventListener("pointerover", tell);
   document.addEventListener("focusin", tell);

@@ -48,7 +48,7 @@ class State:
         depth: payload of the latest `depth` event.
         camera: fx, fy, cx, cy, source as set by the person, else None.
         scale: metres per depth unit from a known length, else None.
-        objects: id -> {id, label, attributes, box_xyxy_px, mask, origin, score}.
+        objects: id -> {id, label, attributes, box_xyxy_px, mask, origin, score}, and `painted`: the mask is a person's.
         absent: names of the things that are not in the picture, over `created.negative_objects`; None where nobody said.
         unlisted: labels known to be in the picture though no object stands for them (crowds, unreadable rows).
         pins: (subject, object, family, frame) -> payload of the correction.

@@ -21,7 +21,7 @@ class QAPair:
         question, answer: as exported.
         options: for multiple choice, in the order shown; the answer is one of them.
         facts: what the answer rests on: relations, objects, numbers, thresholds.
-        origin: "geometry" as derived, "person" once edited.
+        origin: "geometry" as derived, "model" in a language model's words, "person" once edited.
         status: where the review stands.
         mark: "stale" when a person's edit rests on facts that changed since; "in conflict" when it contradicts them.
     """

@@ -66,7 +66,7 @@ class Sample:
         layout: where the target's objects go; None without a target, or when there is no such layout.
         verdicts: relations asked by `target`, each with its verdict in this picture.
         qa: the questions.
-        review: "draft", "accepted" or "rejected".
+        review: "draft", "accepted", "rejected" or "flagged".
         parent: id of the sample it was made from.
         provenance: which engine made what.
         clashes: irreducible sets of relations of `graph` that can't hold together.

@@ -49,7 +49,7 @@ def cloud_figure(
         objects: those `cloud.object_index` points at.
         color_by: "photo" the points' own colours to the nearest of 256, "layer" the object's layer, "object" its own.
         layers: near to far, for "layer".
-        budget: points drawn; every k-th one, so the choice never changes.
+        budget: points drawn; one of each k neighbours, and always the same ones.
         boxes: whether to draw them; or the turned box of each object that has one, drawn instead.
         dark: for a dark page.
         selected: id of the object to bring out; everything else is dimmed.
@@ -58,8 +58,7 @@ def cloud_figure(
     Drawn as x right, z forward and y up. `customdata` is the object's place in `objects`; background has none. The layout's
     `meta` holds the objects' ids, the cameras of `cameras` and `key`.
     """
-    step = max(1, -(-len(cloud) // max(1, budget)))
-    shown = cloud[slice(0, None, step)]
+    shown = cloud[_spread(len(cloud), budget)]
     layer_of = {name: layer.index for layer in layers for name in layer.object_ids} if color_by == "layer" else {}
     names = [(f"{layer_of[o.id]} · " if o.id in layer_of else "") + short(o.name) for o in objects]
     own = _own_colors(objects, color_by, layers, dark)
@@ -85,7 +84,7 @@ def cloud_figure(
                 bright = place is None or i == place
                 data.append(_box(corners, own[i], name, f"o{i}", i, 9 if i == place else 4, 1.0 if bright else DIM))
                 labels.append(_label(corners, own[i], name, 0.85 if bright else 0.5))
-    title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units, not metres'}"
+    title = f"{len(shown):,} of {len(cloud):,} points shown · {'metres' if unit == 'm' else 'relative units'}"
     legend = {
         "orientation": "h", "itemsizing": "constant", "x": 0, "y": 0, "yanchor": "top", "maxheight": 0.25, "bgcolor": CLEAR,
     }  # fmt: skip
@@ -96,6 +95,14 @@ def cloud_figure(
     return go.Figure(
         data, layout(dark, title, scene=scene, legend=legend, margin=margin, showlegend=bool(objects), meta=meta)
     )
+
+
+def _spread(count: int, budget: int) -> NDArray[np.int64]:
+    """At most `budget` of `count` places in order: a drawn one of each k neighbours, since every k-th would draw stripes."""
+    step = max(1, -(-count // max(1, budget)))
+    first = np.arange(0, count, step)
+    chosen: NDArray[np.int64] = first + np.random.default_rng(0).integers(0, step, len(first))
+    return chosen.clip(max=count - 1)
 
 
 def box_corners(cloud: PointCloud, place: int) -> NDArray[np.float32] | None:

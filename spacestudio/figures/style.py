@@ -31,7 +31,7 @@ CLEAR = "rgba(0,0,0,0)"
 """What figures are drawn on: the page shows through, light or dark."""
 NEUTRAL = "#757575"
 """Words inside the 3D canvas, where no stylesheet reaches: 4.5:1 on white and on black."""
-FAINT = "rgba(117,125,136,0.35)"
+FAINT = "rgba(117,125,136,0.6)"
 
 
 @dataclass(frozen=True)

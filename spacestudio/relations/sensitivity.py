@@ -45,6 +45,9 @@ def in_words(found: Sequence[Held]) -> str:
     """One sentence: what other assumptions would say; "" where there are none."""
     if not found:
         return ""
+    if len({(h.verdict, f"{h.margin:+.3f}") for h in found}) == 1:
+        told = ", ".join(h.assumption.words for h in found)
+        return f"It is {found[0].verdict} ({found[0].margin:+.3f}) whatever was assumed: {told}."
     if all(h.verdict == found[0].verdict for h in found):
         return f"It is {found[0].verdict} under each assumption tried: {_each(found)}."
     return f"It depends on what is assumed: {_each(found)}."

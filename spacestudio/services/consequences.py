@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -58,23 +58,22 @@ class Consequences:
 
     @property
     def summary(self) -> str:
-        """One line; "" when nothing followed."""
+        """One short line; "" when nothing followed."""
         counted = [(len(self.relations), "relation"), (len(self.questions), "question")]
-        parts = [_counted(count, noun) for count, noun in counted if count]
-        text = f"{' and '.join(parts)} changed." if parts else ""
+        changed = " and ".join(_counted(count, noun) for count, noun in counted if count)
         anew, gone = sum(bool(c.after) for c in self.asked), sum(not c.after for c in self.asked)
         asked = [f"{_counted(anew, 'question')} asked anew"] if anew else []
         asked += [f"{_counted(gone, 'question') if not anew else gone} no longer"] if gone else []
-        text += f" {', '.join(asked)}." if asked else ""
-        if self.layout:
-            text += f" {_counted(len(self.layout), 'box', 'boxes')} of the layout moved."
-        if any(c.after for c in self.corrections):
-            text += " Some corrections no longer match the facts under them: they are marked."
-        if any(c.before and not c.after for c in self.corrections):
-            text += " Corrections of what is gone went with it."
-        if any(c.after for c in self.clashes):
-            text += " The graph now contradicts itself: see the Graph tab."
-        return text.strip()
+        parts = [
+            f"{changed} changed" if changed else "",
+            ", ".join(asked),
+            f"{_counted(len(self.layout), 'box', 'boxes')} of the layout moved" if self.layout else "",
+            "corrections that no longer match are marked" if any(c.after for c in self.corrections) else "",
+            "corrections of what is gone went with it" if any(c.before and not c.after for c in self.corrections) else "",
+            "⚠ the graph now contradicts itself" if any(c.after for c in self.clashes) else "",
+        ]
+        text = "; ".join(part for part in parts if part)
+        return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def consequences(before: Sample, after: Sample) -> Consequences:
@@ -249,6 +248,9 @@ def _told(kind: str, p: Mapping[str, Any], names: Mapping[str, str]) -> str:
             parts = [f"call it {p['label']}"] if "label" in p else []
             parts += [f"attributes {', '.join(p['attributes']) or 'none'}"] if "attributes" in p else []
             parts += [f"box {_px(p['box_xyxy_px'])}"] if "box_xyxy_px" in p else ["another mask"] if "mask" in p else []
+            parts += ["the mask painted by hand is made anew"] if p.get("painted") is False else []
+            if "box_xyxy_px" in p and len(parts) == 1:
+                return f"Move {name('id')} to {_px(p['box_xyxy_px'])}."
             return f"Change {name('id')}: {', '.join(parts)}." if parts else ""
         case "object.delete":
             return f"Remove {name('id')}."
@@ -290,6 +292,12 @@ def _told(kind: str, p: Mapping[str, Any], names: Mapping[str, str]) -> str:
             return f"{kind.capitalize()}: {p.get('name') or p.get('status')}."
         case _:
             return ""
+
+
+def in_short(words: Sequence[str]) -> str:
+    """The first of several sentences and how many more there are, without a full stop; "" without any."""
+    more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+    return f"{words[0].rstrip('.')}{more}" if words else ""
 
 
 def lines(found: Consequences, most: int = 12) -> Iterable[tuple[str, tuple[Change, ...], int]]:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from spacestudio.errors import InputError
+from spacestudio.services.consequences import in_short, told
 from spacestudio.services.studio import Studio
 from spacestudio.settings import settings
 from spacestudio.ui.components.choices import Choice
@@ -44,25 +45,38 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="Space Studio", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400)) as page:
         visitor = Visitor()
         sample, selected, tab = gr.State(None), gr.State(""), gr.State(TABS[0][0])
-        with gr.Row(elem_id="top", elem_classes="studio-header"):
-            gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
-            previous = gr.Button("‹", elem_id="sample-previous", min_width=32, scale=0)
-            samples = Choice([], label="Sample", elem_id="samples", min_width=180, scale=2)
-            following = gr.Button("›", elem_id="sample-next", min_width=32, scale=0)
-            undo = gr.Button("↶ Undo", elem_id="undo", min_width=90, scale=0, interactive=False)
-            redo = gr.Button("↷ Redo", elem_id="redo", min_width=90, scale=0, interactive=False)
-            address = Place(elem_id="saved")
-            ask = gr.Checkbox(label="Preview edits", elem_id="ask", min_width=120, scale=0, container=False)
-            gr.Button("? Keys", elem_id="help", min_width=70, scale=0)
-        status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
-        with gr.Column(visible=False, elem_id="draft", elem_classes="draft") as draft:
-            followed = gr.Markdown(elem_id="followed")
-            with gr.Row():
-                apply = gr.Button("Apply", variant="primary", elem_id="apply-draft", min_width=90, scale=0)
-                discard = gr.Button("Discard", elem_id="discard-draft", min_width=90, scale=0)
+        with gr.Column(elem_id="head"):
+            with gr.Row(elem_id="top", elem_classes="studio-header"):
+                gr.HTML("<h1>Space Studio</h1>", apply_default_css=False, elem_id="title")
+                previous = gr.Button("‹", elem_id="sample-previous", min_width=32, scale=0)
+                samples = Choice(
+                    [], label="Sample", elem_id="samples", min_width=140, scale=2, show_label=False, container=False
+                )
+                following = gr.Button("›", elem_id="sample-next", min_width=32, scale=0)
+                undo = gr.Button("↶ Undo", elem_id="undo", min_width=64, scale=0, interactive=False)
+                redo = gr.Button("↷ Redo", elem_id="redo", min_width=64, scale=0, interactive=False)
+                address = Place(elem_id="saved")
+                ask = gr.Checkbox(label="Preview edits", elem_id="ask", min_width=110, scale=0, container=False)
+                gr.Button("? Keys", elem_id="help", min_width=70, scale=0)
+            status = gr.Markdown("Loading…", elem_id="status", elem_classes="status-bar")
+            with gr.Row(visible=False, elem_id="draft") as draft:
+                with gr.Accordion("Not applied yet", open=False, elem_id="followed") as followed:
+                    follows = gr.Markdown(elem_id="follows")
+                apply = gr.Button("Apply", variant="primary", elem_id="apply-draft", min_width=60, scale=0)
+                discard = gr.Button("Discard", elem_id="discard-draft", min_width=60, scale=0)
+        notes = gr.Markdown(elem_id="notes", elem_classes="status-bar")
         seen = gr.State(0)
-        parts = {"samples": samples, "status": status, "undo": undo, "redo": redo, "draft": draft, "followed": followed}
-        parts["seen"] = seen
+        parts = {
+            "samples": samples,
+            "status": status,
+            "undo": undo,
+            "redo": redo,
+            "draft": draft,
+            "followed": followed,
+            "follows": follows,
+            "notes": notes,
+            "seen": seen,
+        }
         frame = Frame(studio, visitor, sample, selected, tab, ask, address, header(parts))
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, title, make, first in TABS:
@@ -73,8 +87,15 @@ def build(studio: Studio) -> gr.Blocks:
         frame.on(samples.input, lambda look, chosen: Done(chosen or "", ""), [samples])
         for button, step in ((previous, -1), (following, 1)):
             frame.on(button.click, _beside(step), js=None)
-        frame.on(undo.click, _step("undo"))
-        frame.on(redo.click, _step("redo"))
+        frame.on(undo.click, _step("undo"), trigger_mode="multiple")  # a press while another is under way counts too
+        frame.on(redo.click, _step("redo"), trigger_mode="multiple")
+        ask.input(
+            shown(_still_waits(studio)),
+            [visitor, sample, ask],
+            None,
+            show_progress="hidden",
+            api_visibility="private",
+        )
         frame.on(apply.click, _apply, [seen])
         frame.on(discard.click, _discard)
         address.go(
@@ -139,9 +160,25 @@ def _beside(step: int) -> Any:
 
 
 def _step(kind: str) -> Any:
-    def run(look: Look) -> None:
-        if look.sample is not None:
-            getattr(look.studio, kind)(look.visitor, look.sample.id)
+    done = {"undo": "Undone", "redo": "Done again"}[kind]
+
+    def run(look: Look) -> Done | None:
+        if (s := look.sample) is None:
+            return None
+        acts = look.studio.next_steps(look.visitor, s.id)[kind == "redo"]
+        after = getattr(look.studio, kind)(look.visitor, s.id)
+        words = in_short(told(acts, s, after) if kind == "undo" else told(acts, after, s))  # by the names without the step
+        return Done(note=f"{done}: “{words}”." if words else f"{done}." if acts else "")
+
+    return run
+
+
+def _still_waits(studio: Studio) -> Any:
+    """Edits are no longer to be previewed: one that waits is not lost, and is told of."""
+
+    def run(visitor: Any, sample_id: Any, ask: bool) -> None:
+        if not ask and sample_id and studio.draft(visitor_of(visitor), str(sample_id)):
+            gr.Info("An edit still waits, and further ones join it: apply or discard it.", duration=8)
 
     return run
 
@@ -159,7 +196,7 @@ def _discard(look: Look) -> Done:
     s = look.opened()
     waited = look.studio.draft(look.visitor, s.id)
     look.studio.discard(look.visitor, s.id)
-    return Done(note="Discarded; the sample is as it was." if waited else "")
+    return Done(note="Discarded; the sample is as it was." if waited else "", alone=True)
 
 
 NOT_HERE = "The sample of this link is not here: it was deleted, or is another visitor's."
@@ -181,7 +218,15 @@ def _arrive(frame: Frame) -> Any:
         else:
             open_id = next((i for i in (link["sample"], kept.get("sample")) if i and i in listed), newest)
         tab = next((t for t in (link["tab"], kept.get("tab")) if t in frame.views), TABS[0][0])
-        return [known, tab, gr.Tabs(selected=tab), *frame.drawn(known, open_id, "", tab, controls)]
+        again = {k: v for k, v in kept.items() if isinstance(v, str) and len(v) <= 400 and kept.get("of") == open_id}
+        given, found = dict(zip(frame.inputs[len(frame.fixed) :], controls, strict=True)), {}
+        for name, control in frame.kept.items():
+            found[control] = given[control] = again.get(name, given[control])
+        drawn = frame.drawn(known, open_id, again.get("selected", ""), tab, list(given.values()))
+        for control, value in found.items():
+            place = frame.outputs.index(control)
+            drawn[place] = value if drawn[place] == gr.skip() else drawn[place]
+        return [known, tab, gr.Tabs(selected=tab), *drawn]
 
     return run
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
 from spacestudio.domain.sample import Sample
+from spacestudio.engines.progress import Told, listening
 from spacestudio.errors import InputError, SpaceStudioError
-from spacestudio.services.consequences import Change, consequences, lines
+from spacestudio.services.consequences import Change, consequences, in_short, lines, told
 from spacestudio.services.studio import Draft, Studio
+from spacestudio.store.database import Listed
 from spacestudio.ui.components.place import EDITS, PREVIEW, SAVED, Place, busy
-from spacestudio.ui.session import opened, plain, shown, visitor_of
+from spacestudio.ui.session import FAILED, log, opened, plain, shown, visitor_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +55,19 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Done:
-    """What a handler did: the sample to show next ("" keeps it), the object (None keeps it), one line for the person."""
+    """What a handler did.
+
+    Attributes:
+        sample: to show next; "" keeps the open one.
+        selected: the object to select; None keeps it.
+        note: one line for the person.
+        alone: whether the note says it all, so that what followed is not told.
+    """
 
     sample: str = ""
     selected: str | None = None
     note: str = ""
+    alone: bool = False
 
 
 @dataclass
@@ -84,6 +95,7 @@ class Frame:
         header: the always visible line.
         views: the tabs.
         first_steps: what to do first, shown in every tab while nothing is open.
+        kept: controls whose values a window keeps over a reload, by the name the page keeps them under.
     """
 
     studio: Studio
@@ -96,6 +108,7 @@ class Frame:
     header: View
     views: dict[str, View] = field(default_factory=dict)
     first_steps: list[Any] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
     _pending: list[Callable[[], object]] = field(default_factory=list)
     _open_tabs: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
@@ -156,24 +169,38 @@ class Frame:
             if sample_id and before is None:
                 gr.Warning("This sample was deleted in another window.", duration=8, title="Gone")
             look = Look(self.studio, visitor_of(visitor), before, selected or "")
+            refused = False
             try:
                 if ask and before is not None:
                     self.studio.begin_draft(look.visitor, before.id)
-                done = do(look, *event, *values) or Done()
+                with listening(_hear) if slow else nullcontext():
+                    done = do(look, *event, *values) or Done()
             except SpaceStudioError as error:  # said, and drawn anew: an editor must not keep showing what was refused
                 gr.Warning(str(error), duration=12, title="Not done")
-                done = Done()
+                done, refused = Done(), True
+            except gr.Error as error:
+                gr.Warning(error.message, duration=12, title="Not done")
+                done, refused = Done(), True
+            except Exception:
+                log.exception("A handler failed")
+                gr.Warning(FAILED, duration=12, title="Not done")
+                done, refused = Done(), True
             waits = before is not None and self.studio.draft(look.visitor, before.id) is not None
             if before is not None and not waits:
                 self.studio.settle(look.visitor, before.id)
-            if done.note and not waits:
-                gr.Info(done.note, duration=6)
             next_id = "" if done.sample == NOTHING else done.sample or (sample_id or "")
             next_selected = selected if done.selected is None else done.selected
             after = opened(self.studio, visitor, next_id)
-            if before and after and after.id == before.id and not waits and (line := consequences(before, after).summary):
-                gr.Info(line, duration=6, title="What followed")
-            return self.drawn(visitor, next_id, next_selected or "", self.tab_now(request, tab), page[len(self.fixed) :])
+            if not waits:
+                same = before and after and after.id == before.id and not done.alone
+                follows = consequences(before, after).summary if same else ""  # type: ignore[arg-type]
+                if line := f"{done.note} {follows}".strip():
+                    gr.Info(line, duration=6)
+            by = getattr(getattr(listener, "__self__", None), "elem_id", None) or "unnamed"
+            controls = page[len(self.fixed) :]
+            return self.drawn(
+                visitor, next_id, next_selected or "", self.tab_now(request, tab), controls, by=by, done=not refused
+            )
 
         def plain_handler(request: gr.Request, *given: Any) -> list[Any]:
             return run(request, given)
@@ -185,7 +212,7 @@ class Frame:
         settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         settings |= {"concurrency_id": "work", "concurrency_limit": 1} if slow else {"concurrency_limit": 8}
         if slow:
-            settings |= {"show_progress": "minimal", "show_progress_on": self.header.outputs[1]}
+            settings |= {"show_progress": "full", "show_progress_on": self.header.outputs[1]}
         if getattr(listener, "event_name", "") in EDITS and "js" not in options:
             settings["js"] = busy("working…" if slow else "saving…")
         handler = shown(event_handler if event_data else plain_handler)
@@ -218,13 +245,21 @@ class Frame:
         return [*own, *(o for v in self.views.values() for o in v.outputs)]
 
     def drawn(
-        self, visitor: Any, sample_id: str, selected: str, tab: str, controls: Sequence[Any], answers: int = 0
+        self,
+        visitor: Any,
+        sample_id: str,
+        selected: str,
+        tab: str,
+        controls: Sequence[Any],
+        answers: int = 0,
+        **answer: Any,
     ) -> list[Any]:
         """Values for `outputs`: header and open tab drawn, the others left as they are.
 
         Args:
             controls: values of all tabs' controls, in the order of `inputs`.
             answers: which wish of the address this answers.
+            answer: of an event that was handled, `by` and `done` of `Place.at`.
         """
         sample = opened(self.studio, visitor, sample_id)
         graphs = [g for g in (sample.graph, sample.target) if g is not None] if sample else []
@@ -233,7 +268,8 @@ class Frame:
         open_id = sample.id if sample else ""
         waits = sample is not None and self.studio.draft(look.visitor, open_id) is not None
         word = "" if sample is None else PREVIEW if waits else SAVED
-        address = Place.at(open_id, tab, word, answers)
+        undo, redo = step_words(look)
+        address = Place.at(open_id, tab, word, answers, selected=selected, rev=look.rev, undo=undo, redo=redo, **answer)
         values = [open_id, selected, address]
         values += [gr.update(visible=sample is None)] * len(self.first_steps)
         values += self.header.draw(look)
@@ -250,6 +286,11 @@ class Frame:
             self.on(control.change, lambda look: None)
 
 
+def _hear(step: Told) -> None:
+    """Show how far slow work is: a download, a network's steps."""
+    gr.Progress()(step.share, desc=step.words or None)
+
+
 EMPTY = ""
 """What a tab says while nothing is open: its first step says it."""
 
@@ -259,7 +300,7 @@ def header(parts: dict[str, Any]) -> View:
 
     def draw(look: Look) -> list[Any]:
         listed = look.studio.samples(look.visitor)
-        names = [(_listed(entry.name, entry.review), entry.id) for entry in listed]
+        names = [(_listed(look, entry), entry.id) for entry in listed]
         s = look.sample
         undo, redo = look.studio.steps(look.visitor, s.id) if s else (False, False)
         waiting = look.studio.draft(look.visitor, s.id) if s else None
@@ -268,19 +309,36 @@ def header(parts: dict[str, Any]) -> View:
             status_line(s),
             gr.Button(interactive=undo),
             gr.Button(interactive=redo),
-            gr.Column(visible=waiting is not None),
+            gr.Row(visible=waiting is not None),
+            gr.Accordion(label=waiting_line(waiting) if waiting else ""),
             consequence_words(waiting) if waiting else "",
+            note_lines(s),
             look.rev,
         ]
 
-    return View("header", [parts[name] for name in ("samples", "status", "undo", "redo", "draft", "followed", "seen")], draw)
+    return View("header", list(parts.values()), draw)
+
+
+def waiting_line(draft: Draft) -> str:
+    """What waits and what would follow, as one line of plain text."""
+    follows = draft.consequences.summary or "Nothing else would change."
+    return f"Not applied: {in_short(draft.words) or 'an edit'}. {follows}"
+
+
+def step_words(look: Look) -> tuple[str, str]:
+    """What an undo would take back and a redo bring back, in words; "" where there is nothing to tell."""
+    s = look.sample
+    if s is None:
+        return "", ""
+    undo, redo = (in_short(told(acts, s, s)) for acts in look.studio.next_steps(look.visitor, s.id))
+    return undo, redo
 
 
 def consequence_words(draft: Draft) -> str:
     """What waits, and what else applying it would change, as Markdown."""
     found = draft.consequences
     own = "  \n".join(f"**{plain(words)}**" for words in draft.words)
-    out = [f"Not applied yet; further edits join this preview.  \n{own}", found.summary or "Nothing else would change."]
+    out = [f"{own}  \nFurther edits join this preview.", found.summary or "Nothing else would change."]
     for title, changes, more in lines(found):
         rows = [_change_line(title, c) for c in changes]
         out.append("\n".join([f"**{title}**", "", *rows, *([f"- and {more} more"] if more else [])]))
@@ -299,18 +357,22 @@ SELF_TELLING = ("Relations", "Questions", "Contradictions")
 """Kinds of change whose words say what they are about."""
 
 
-def _listed(name: str, review: str) -> str:
-    return name if review == "draft" else f"{name} · {review}"
+def _listed(look: Look, entry: Listed) -> str:
+    waits = look.studio.draft(look.visitor, entry.id) is not None
+    marks = [entry.review] * (entry.review != "draft") + ["an edit waits"] * waits
+    return " · ".join([entry.name, *marks])
 
 
 def status_line(s: Sample | None) -> str:
-    """Which engine made what, what is assumed, and what to know, as Markdown with all outside text escaped."""
+    """Which engine made what and what is assumed: one line of Markdown with all outside text escaped."""
     if s is None:
         return "Nothing is open yet. **Drop a picture** below, pick an example, or name a scene."
     runs = {run.stage: run.engine for run in s.provenance}
     depth = f"{s.depth.source or runs.get('depth')} ({s.depth.unit})" if s.depth is not None else "none"
+    places = "1 place" if len(s.clashes) == 1 else f"{len(s.clashes)} places"
     parts = [
         f"**{plain(s.name)}** {s.width} × {s.height} px",
+        *([f"**⚠ contradicts itself in {places}** (Graph tab)"] if s.clashes else []),
         f"depth: {plain(depth)}",
         f"objects: {len(s.objects)} by {plain(runs.get('objects', 'hand'))}",
         f"masks: {plain(runs.get('masks', runs.get('objects', 'none')))}",
@@ -319,10 +381,9 @@ def status_line(s: Sample | None) -> str:
         parts.append(f"picture: {plain(runs['image'])}")
     if s.camera is not None and s.camera.is_assumed and s.depth is not None:
         parts.append("camera: 60° assumed")
-    line = " · ".join(parts)
-    if s.clashes:
-        places = "1 place" if len(s.clashes) == 1 else f"{len(s.clashes)} places"
-        line += f"  \n⚠ The graph contradicts itself in {places}: see the Graph tab."
-    if s.warnings:
-        line += "  \n" + "  \n".join(f"Note: {plain(w)}" for w in s.warnings[:4])
-    return line
+    return " · ".join(parts)
+
+
+def note_lines(s: Sample | None) -> str:
+    """What else to know of a sample, a line each, as Markdown."""
+    return "  \n".join(f"Note: {plain(w)}" for w in s.warnings[:4]) if s else ""

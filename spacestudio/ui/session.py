@@ -18,6 +18,7 @@ from spacestudio.services.studio import Studio
 P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
+FAILED = "Something went wrong here; nothing was changed. The log of the studio says more."
 
 
 def shown(handler: Callable[P, R]) -> Callable[P, R]:
@@ -33,9 +34,7 @@ def shown(handler: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception:
             log.exception("A handler failed")
-            raise gr.Error(
-                "Something went wrong here; nothing was changed. The log of the studio says more.", print_exception=False
-            ) from None
+            raise gr.Error(FAILED, print_exception=False) from None
 
     return wrapped
 

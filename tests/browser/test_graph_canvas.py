@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spacestudio.domain.sample import Sample
 from spacestudio.services.studio import Studio
-from tests.browser.test_walkthrough import rows, served, shows, status_has, visitor_sample
+from tests.browser.test_walkthrough import choose, rows, served, shows, status_has, visitor_sample
 
 __all__ = ["served"]
 pytestmark = pytest.mark.browser
@@ -241,6 +243,46 @@ def test_nodes_are_placed_freely_and_back(page: Any, served: tuple[str, Studio],
     page.locator(node("cup-1")).focus()
     page.keyboard.press("f")
     assert middle(page, f"{node('cup-1')} .body") == pytest.approx(arranged["cup-1"], abs=2)
+
+
+def test_panels_are_filled_when_unfolded_and_follow_edits(page: Any, served: tuple[str, Studio], tmp_path: Path) -> None:
+    studio, owner, sample = start(page, served)
+    assert rows(page, "ruled") == []
+    page.locator("#rules-panel button").first.click()
+    page.wait_for_function("() => document.getElementById('ruled').innerText.includes('plate')")
+    page.locator(node("cup-1")).focus()
+    page.keyboard.press("F2")
+    page.locator("#graph").get_by_label("Name", exact=True).fill("mug")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => /mug/.test(document.getElementById('ruled').innerText)")
+    page.locator("#absent-panel button").first.click()
+    page.locator("#absent input:visible, #absent textarea:visible").fill("zebra")
+    page.click("#set-absent")
+    shows(page, "status", "coffee")
+    page.locator("#rules-panel button").first.click()  # folded, and filled anew when it is unfolded again
+    page.locator("#ruled").wait_for(state="hidden")
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => document.querySelector('#absent textarea, #absent input').value === ''")
+    assert not studio.open(owner, sample.id).graph.negative_objects
+    page.keyboard.press("Control+z")
+    page.wait_for_selector(f"{node('cup-1')}[aria-label='cup']")
+    page.locator("#rules-panel button").first.click()
+    page.wait_for_function("() => /cup/.test(document.getElementById('ruled').innerText)")
+    assert "mug" not in page.locator("#ruled").inner_text()
+
+    # of a file with several graphs the person says which one the picture is checked against
+    asked = [
+        {"scene": scene, "chosen_objects": things, "attributes": {}, "negative_objects": "", "objects_kg": [[0, "near", 1]]}
+        for scene, things in (("breakfast", ["dog", "plate"]), ("tea", ["cup", "cat"]))
+    ]
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    page.locator("#check-panel button").first.click()
+    page.locator("#check-file input[type=file]").set_input_files(str(tmp_path / "asked.json"))
+    shows(page, "check-words", "breakfast")
+    shows(page, "checked", "dog near plate")
+    choose(page, "check-which", "1: tea, 2 objects")
+    shows(page, "check-words", "tea")
+    shows(page, "checked", "cup near cat")
 
 
 def test_fingers_drag_and_pinch(page: Any, served: tuple[str, Studio]) -> None:

@@ -153,6 +153,36 @@ def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Stud
     page.wait_for_selector("#graph [data-node=spoon-1].sel")
 
 
+def test_a_painted_mask_stays_while_its_box_moves_a_little(page: Any, served: tuple[str, Studio]) -> None:
+    url, studio = served
+    page.set_viewport_size({"width": 1440, "height": 900})
+    owner, sample = start(page, url, studio)
+    choose(page, "spoon-1")
+    first = path_of(page, "spoon-1")
+    page.keyboard.press("b")
+    drag(page, (300, 300), (420, 330))
+    wait_path(page, "spoon-1", first)
+    page.keyboard.press("v")
+    painted, outline = mask_of(studio, owner, sample, "spoon-1"), path_of(page, "spoon-1")
+
+    box = studio.open(owner, sample.id).graph["spoon-1"].box
+    x, y = box.center
+    drag(page, (x, y), (x, y - 20))
+    wait_path(page, "spoon-1", outline)
+    kept, outline = mask_of(studio, owner, sample, "spoon-1"), path_of(page, "spoon-1")
+    assert not (kept & ~painted).any()
+    assert 2 * kept.sum() >= painted.sum()
+    assert page.locator("[data-testid=toast-body]", has_text="painted by hand").count() == 0
+
+    drag(page, (x, y - 20), (100, 60))
+    page.locator("[data-testid=toast-body]", has_text="painted by hand no longer fits the box").first.wait_for()
+    wait_path(page, "spoon-1", outline)
+    assert (mask_of(studio, owner, sample, "spoon-1") & ~painted).any()
+    page.keyboard.press("Control+z")
+    wait_path(page, "spoon-1", outline, same=True)
+    assert np.array_equal(mask_of(studio, owner, sample, "spoon-1"), kept)
+
+
 def test_a_mask_is_never_erased_wholly(page: Any, served: tuple[str, Studio]) -> None:
     url, studio = served
     owner, sample = start(page, url, studio)

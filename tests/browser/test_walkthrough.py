@@ -318,14 +318,14 @@ def test_messages_arrows_and_reload(page: Any, served: tuple[str, Studio]) -> No
     page.wait_for_function("() => document.querySelectorAll('#graph select option').length > 10")
     page.locator("#graph select").first.select_option("above")
     page.keyboard.press("Enter")
-    shows(page, "relations", "–")  # a corrected relation has no measured margin
+    shows(page, "relations", "by person")  # a corrected relation has no measured margin
     corrected = [r for r in studio.open(owner, sample.id).graph if r.origin == "person"]
     assert {r.predicate for r in corrected} <= {"above", "below"}
     assert len(corrected) == 2
 
     # undo by button; a reload opens the same sample and tab
     page.click("#undo")
-    page.wait_for_function("() => !document.getElementById('relations').innerText.includes('–')")
+    page.wait_for_function("() => !document.getElementById('relations').innerText.includes('by person')")
     page.reload(wait_until="domcontentloaded")
     status_has(page, "picture: compositor")
     page.wait_for_function("() => document.querySelector('[role=tab][aria-selected=true]')?.innerText === 'Graph'")

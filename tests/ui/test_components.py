@@ -227,6 +227,16 @@ def test_the_name_field_stays_in_sight_below_a_sticky_header(component_page: Any
 
 
 @pytest.mark.browser
+def test_tab_goes_from_the_canvas_to_what_is_in_it(component_page: Any) -> None:
+    page = component_page()
+    for tab, canvas, part in (("Boxes", "#boxes", "be-box"), ("Graph", "#graph", "ge-edge")):
+        page.get_by_role("tab", name=tab).click()
+        page.locator(f"{canvas} svg.ed-canvas").focus()
+        page.keyboard.press("Tab")
+        page.wait_for_function(f"() => document.activeElement.classList.contains('{part}')")  # no group in between
+
+
+@pytest.mark.browser
 def test_undo_and_redo_by_key_except_in_text_fields(page: Any) -> None:
     page.set_content(
         "<button id=undo onclick='done.push(1)'>u</button><button id=redo onclick='done.push(2)'>r</button>"

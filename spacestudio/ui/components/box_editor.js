@@ -1,15 +1,10 @@
 // ---- BoxEditor -------------------------------------------------------------------------------------------------------
-// `truth` is the last value from Python, `local` is truth plus the edits Python has not answered yet.
-const BLANK = { rev: 0, key: "", stamp: 0, width: 1, height: 1, image: null, boxes: [] };
+begin({ rev: 0, key: "", stamp: 0, width: 1, height: 1, image: null, boxes: [] });
 const CORNERS = { nw: ["x0", "y0"], ne: ["x1", "y0"], sw: ["x0", "y1"], se: ["x1", "y1"] };
 const PALETTE = ["#56b4e9", "#e69f00", "#33c19b", "#f0e442", "#ff9457", "#e59cc6", "#9db8ff", "#c5d86d"];
 const SMALLEST = 4;                                      // screen pixels below which a drag is a click
 
-let truth = clone(props.value || BLANK), local = clone(truth);
-let selected = props.selected || null, asked = null;    // `asked`: Python chose a box that has not arrived yet
-let gesture = null, draft = null, postponed = false, serial = 0, named = true, nudging = null;
-const outbox = makeOutbox(() => truth.rev, refuse);
-const picks = makePicks();
+let draft = null, serial = 0, named = true;
 const TOOLS = { v: "select", b: "brush", e: "erase", g: "grow", c: "cut" };
 const HINTS = {
   brush: "Brush: drag over the picture to paint the mask of ", erase: "Erase: drag over the picture to take away from the mask of ",
@@ -121,10 +116,10 @@ function drawBox(part, box) {
   set(part.children[1], frame);
   set(part.children[2], frame);
 }
-// A mask goes along with its box until Python has made the new one.
+// A mask goes along with its box until Python has made the new one; one painted by hand stays.
 function drawShape(part, box) {
   const home = truth.boxes.find((old) => old.id === box.id) || box, same = (a, b) => Math.abs(a - b) < 0.3;
-  const moved = same(box.x1 - box.x0, home.x1 - home.x0) && same(box.y1 - box.y0, home.y1 - home.y0);
+  const moved = !box.painted && same(box.x1 - box.x0, home.x1 - home.x0) && same(box.y1 - box.y0, home.y1 - home.y0);
   const at = toScreen(moved ? box.x0 - home.x0 : 0, moved ? box.y0 - home.y0 : 0);
   part.classList.toggle("sel", box.id === selected);
   part.style.setProperty("--c", colorOf(box));
@@ -250,9 +245,7 @@ function applyEdit(edit) {
 }
 function publish(op, box, label, more) {
   const edit = Object.assign({ op, id: box.id, label: label || box.label.slice(0, 60), box: coords(box) }, more);
-  applyEdit(edit);
-  outbox.push(edit);
-  soon(draw);
+  send(edit);
 }
 function select(id, tell) {
   if (id === selected) return;
@@ -272,7 +265,7 @@ function remove() {
   publish("delete", box);
   select(null, false);
   asked = box.id;                                        // chosen again should Python refuse
-  svg.focus({ preventScroll: true });
+  focusPart(null);
 }
 function rename() {
   const box = boxOf(selected);
@@ -314,7 +307,7 @@ function namesFor(text) {                                // names used here firs
   return [0, 1, 2].flatMap((place) => all.filter((name) => rank(name) === place)).slice(0, MOST_NAMES);
 }
 function askName(point, title, text, done) {
-  askText(point, title, text, "", done);
+  askTexts(point, [[title, text, 60]], (texts, byKey) => done(texts ? tidy(texts[0]) : "", byKey));
   const input = pop.querySelector("input"), list = document.createElement("ul");
   let at = -1;
   list.className = "be-names";
@@ -345,7 +338,7 @@ function askName(point, title, text, done) {
   };
   for (const [name, value] of [["role", "combobox"], ["aria-expanded", "true"], ["aria-controls", list.id], ["aria-autocomplete", "list"]]) input.setAttribute(name, value);
   input.addEventListener("input", () => refill(input.value));
-  input.addEventListener("keydown", (ev) => {            // before askText's own, which takes what stands in the field
+  input.addEventListener("keydown", (ev) => {            // before the field's own, which takes what stands in it
     const step = { ArrowDown: 1, ArrowUp: -1 }[ev.key];
     if (ev.key === "Enter" && at >= 0) input.value = list.children[at].textContent;
     if (!step || !list.children.length) return;
@@ -366,36 +359,25 @@ function askName(point, title, text, done) {
 
 function focusBox(id) {
   draw();
-  const part = id && find('.be-box[data-box="' + id + '"]');
-  (part || svg).focus({ preventScroll: true });
+  focusPart(boxPart(id));
 }
+const boxPart = (id) => id && find('.be-box[data-box="' + id + '"]');
 
-// ---- keyboard: arrows gather into one edit, sent when the keys rest -----------------------------------------------------
+// ---- keyboard --------------------------------------------------------------------------------------------------------
 function nudge(key, step, resize) {
   const box = boxOf(selected);
   if (!box || props.readonly) return;
   const dx = { ArrowLeft: -step, ArrowRight: step }[key] || 0, dy = { ArrowUp: -step, ArrowDown: step }[key] || 0;
   const op = resize ? "resize" : "move";
   if (nudging && (nudging.op !== op || nudging.id !== box.id)) flushNudge();
-  if (!nudging) nudging = { op, id: box.id, timer: 0 };
+  const begun = { op, id: box.id, send: () => { if (boxOf(begun.id)) publish(op, boxOf(begun.id)); } };
   if (resize) {
     box.x1 = clamp(box.x1 + dx, Math.min(box.x0 + 1, local.width), local.width);
     box.y1 = clamp(box.y1 + dy, Math.min(box.y0 + 1, local.height), local.height);
   } else {
     shift(box, box, dx, dy);
   }
-  clearTimeout(nudging.timer);
-  nudging.timer = setTimeout(flushNudge, 300);
-  soon(draw);
-}
-function flushNudge() {
-  if (!nudging) return;
-  const { op, id, timer } = nudging;
-  clearTimeout(timer);
-  nudging = null;
-  const box = boxOf(id);
-  if (box) publish(op, box);
-  settle();
+  keepNudging(begun, 300);
 }
 function shift(box, from, dx, dy) {                      // moves without leaving the picture
   const x = clamp(dx, -from.x0, local.width - from.x1), y = clamp(dy, -from.y0, local.height - from.y1);
@@ -422,14 +404,12 @@ function cancel() {
 }
 svg.addEventListener("keyup", (ev) => { if (ev.key === " ") spaceHeld = false; });
 svg.addEventListener("focusout", () => { spaceHeld = false; });
-find(".be-boxes").addEventListener("focusin", (ev) => {
+svg.addEventListener("focusin", (ev) => {                // not on a group: that would make the group focusable
   const part = ev.target.closest("[data-box]");
   if (part && !gesture) select(part.dataset.box, true);
 });
-svg.addEventListener("focusout", flushNudge);
 
 // ---- pointer ---------------------------------------------------------------------------------------------------------
-svg.addEventListener("mousedown", (ev) => ev.preventDefault());
 svg.addEventListener("pointerdown", (ev) => {
   closePop();
   flushNudge();
@@ -442,7 +422,7 @@ svg.addEventListener("pointerdown", (ev) => {
   else if (tool !== "select" && !props.readonly) pressTool(part && part.dataset.box, ev.target.closest(".be-pill"), at, world);
   else press(corner, part && part.dataset.box, at, world, ev.shiftKey);
   if (gesture && gesture.kind === "pan") svg.classList.add("panning");
-  if (!gesture || gesture.kind !== "resize") focusPart(gesture && gesture.kind === "move" ? gesture.id : null);
+  if (!gesture || gesture.kind !== "resize") focusPart(gesture && gesture.kind === "move" ? boxPart(gesture.id) : null);
 });
 // Only the chosen box moves when dragged; elsewhere, also on other boxes, dragging draws and a click chooses.
 function press(corner, id, at, world, shiftKey) {
@@ -451,9 +431,6 @@ function press(corner, id, at, world, shiftKey) {
   gesture = { kind: "draw", on, at, from: world };
   if (mine) Object.assign(gesture, { kind: corner ? "resize" : "move", id: selected, before: clone(boxOf(selected)) });
   if (mine && corner) gesture.corner = CORNERS[corner.dataset.corner];
-}
-function focusPart(id) {
-  ((id && find('.be-box[data-box="' + id + '"]')) || svg).focus({ preventScroll: true });
 }
 function cancelDraw() {
   if (gesture && gesture.before) Object.assign(boxOf(gesture.id) || {}, gesture.before);
@@ -507,7 +484,7 @@ function finishDraw(done) {
   draft = null;
   if (done.on && done.begun && !props.readonly) return;  // a drag too thin for a box
   select(boxOf(done.on) ? done.on : null, true);
-  if (boxOf(done.on)) focusPart(done.on);
+  if (boxOf(done.on)) focusPart(boxPart(done.on));
 }
 function finishChange(done, box) {
   tame(box);
@@ -515,81 +492,42 @@ function finishChange(done, box) {
   if (flat) Object.assign(box, done.before);
   else if (String(coords(box)) !== String(coords(done.before))) publish(done.kind, box);
 }
-svg.addEventListener("dblclick", (ev) => {               // pointer capture hides the real target: ask the document
-  const part = (document.elementFromPoint(ev.clientX, ev.clientY) || svg).closest("[data-box]");
+svg.addEventListener("dblclick", (ev) => {
+  const part = underPointer(ev).closest("[data-box]");
   if (!part || tool !== "select") return;
   select(part.dataset.box, true);
   rename();
 });
-svg.addEventListener("wheel", (ev) => {
-  if (!ev.ctrlKey && !ev.metaKey) return;                // a plain wheel keeps scrolling the page
-  ev.preventDefault();
-  zoomAt(pointerAt(ev), Math.exp(-ev.deltaY * 0.002));
-  soon(draw);
-}, { passive: false });
 onCommands({
   rename,
   remove,
   fit,
-  in: () => { zoomCentre(1.25); draw(); },
-  out: () => { zoomCentre(0.8); draw(); },
+  ...zoomable(draw),
   tool: (button) => useTool(button.dataset.tool),
   masks: () => { masked = !masked; draw(); },
   names: () => { named = !named; draw(); },
 });
 
 // ---- Python -> page ----------------------------------------------------------------------------------------------------
-const busy = () => gesture !== null || nudging !== null;
-function settle() {                                      // takes a value that came while the person was busy
-  if (!postponed || busy()) return;
-  postponed = false;
-  adopt();
-}
-function adopt() {
-  const value = props.value || BLANK;
-  if (isLate(value, truth)) return;
-  if (busy()) { postponed = true; return; }
-  const edit = answersEdit(value, truth) ? outbox.answered() : null;
-  const newDocument = value.key !== truth.key || value.width !== truth.width || value.height !== truth.height;
-  const fresh = value.boxes.filter((box) => !truth.boxes.some((old) => old.id === box.id));
-  truth = clone(value);
-  if (edit && edit.op === "add") learnId(edit, fresh);
-  rebuild();
-  if (newDocument) sizeBrush(Math.max(6, mostBrush() / 11));
-  if (newDocument || view.fitted) fit();
-  outbox.pump();
-}
 // Python gives a drawn box its real id: the new box lying where it was drawn.
-function learnId(edit, fresh) {
+function learnId(edit, before) {
+  if (edit.op !== "add") return;
   const away = (box) => coords(box).reduce((sum, v, i) => sum + Math.abs(v - edit.box[i]), 0);
-  const real = fresh.sort((a, b) => away(a) - away(b))[0];
+  const real = truth.boxes.filter((box) => !before.boxes.some((old) => old.id === box.id)).sort((a, b) => away(a) - away(b))[0];
   if (!real || real.id === edit.id) return;
   outbox.rename(edit.id, real.id, ["id"]);
   if (selected !== edit.id) return;
   selected = real.id;
   if (document.activeElement === find('[data-box="' + edit.id + '"]')) queueMicrotask(() => focusBox(real.id));
 }
-function rebuild() {
-  local = clone(truth);
-  outbox.unanswered().forEach(applyEdit);
-  if (asked && boxOf(asked)) selected = asked;
-  if (boxOf(asked)) asked = null;
+function rebuilt(newDocument) {
   if (selected && !boxOf(selected)) selected = null;
-  draw();
+  if (newDocument && pop.hidden) draft = null;
+  if (newDocument) sizeBrush(Math.max(6, mostBrush() / 11));
+  if (newDocument || view.fitted) fit();
+  else draw();
 }
-function refuse() {                                      // no answer came: show what Python still holds
-  if (busy()) { postponed = true; return; }
-  rebuild();
-}
-watch("value", adopt);
-watch("selected", () => {
-  const id = props.selected || null;
-  if (picks.outdated(id) || id === selected) return;
-  flushNudge();
-  asked = id && !boxOf(id) ? id : null;                  // its value may come a moment later
-  if (!asked) selected = id;
-  draw();
-});
+connect({ applyEdit, draw, learnId, rebuilt, known: boxOf });
 watch(["labels", "readonly", "mode_hint", "masks"], () => draw());
 new ResizeObserver(() => (view.fitted ? fit() : soon(draw))).observe(svg);
 fit();

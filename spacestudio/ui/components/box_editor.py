@@ -38,7 +38,8 @@ MAX_POINTS = 2000
 class Box(BaseModel):
     """One box in pixels of the picture; `color` may be empty (the editor then picks one by label).
 
-    `mask` is the outline of the object's mask as an SVG path in picture px, "" for none.
+    `mask` is the outline of the object's mask as an SVG path in picture px, "" for none; one that is `painted` by hand stays
+    where it is while its box moves.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -51,6 +52,7 @@ class Box(BaseModel):
     color: Color = ""
     note: Note = ""
     mask: Outline = ""
+    painted: bool = False
 
 
 class BoxValue(GradioModel):
@@ -114,8 +116,8 @@ class BoxEditor(gr.HTML):
     """A picture with editable boxes.
 
     Value: `{"rev", "key", "image" (array or file), "boxes": [{"id", "label", "x0", "y0", "x1", "y1", "color", "note",
-    "mask"}]}`. Props, all settable with `gr.update`: `labels`, `selected`, `readonly`, `mode_hint`, and `masks`: whether
-    there are masks to show and, unless `readonly`, tools to paint them. Nothing selected is "": `gr.update`
+    "mask", "painted"}]}`. Props, all settable with `gr.update`: `labels`, `selected`, `readonly`, `mode_hint`, and `masks`:
+    whether there are masks to show and, unless `readonly`, tools to paint them. Nothing selected is "": `gr.update`
     drops a None. Answer a "pick" with the same `selected`, so that page and Python agree.
 
         def on_edit(evt: gr.EventData):

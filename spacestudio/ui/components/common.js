@@ -1,4 +1,5 @@
-// Shared by both editors. Runs once per editor, inside gr.HTML's js_on_load: `element`, `trigger`, `props`, `watch` are given.
+// Shared by the editors, and written before each one's own script, which ends with `connect`. Runs once per editor, inside
+// gr.HTML's js_on_load: `element`, `trigger`, `props`, `watch` are given.
 const NS = "http://www.w3.org/2000/svg";
 const clone = (value) => JSON.parse(JSON.stringify(value));
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -38,7 +39,7 @@ function keyed(parent, build) {
     const wanted = new Set(items.map((item) => item.id));
     for (const [id, part] of live) {
       if (wanted.has(id)) continue;
-      if (part.contains(document.activeElement)) svg.focus({ preventScroll: true });
+      if (part.contains(document.activeElement)) focusPart(null);
       part.remove();
       live.delete(id);
     }
@@ -60,7 +61,7 @@ function reorder(parent, parts) {
   if (parts.every((part, i) => parent.children[i] === part)) return;
   const focused = document.activeElement;
   parent.append(...parts);
-  if (focused && focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+  if (focused && focused !== document.activeElement && parent.contains(focused)) focusPart(focused);
 }
 
 // ---- width of a text in pixels ------------------------------------------------------------------------------------
@@ -100,9 +101,19 @@ function zoomAt(point, factor) {
   view.k = k;
   view.fitted = false;
 }
-function zoomCentre(factor) {
-  const { w, h } = canvasSize();
-  zoomAt({ x: w / 2, y: h / 2 }, factor);
+function zoomable(draw) {                                 // by Ctrl and the wheel; its commands
+  svg.addEventListener("wheel", (ev) => {
+    if (!ev.ctrlKey && !ev.metaKey) return;              // a plain wheel keeps scrolling the page
+    ev.preventDefault();
+    zoomAt(pointerAt(ev), Math.exp(-ev.deltaY * 0.002));
+    soon(draw);
+  }, { passive: false });
+  const centred = (factor) => () => {
+    const { w, h } = canvasSize();
+    zoomAt({ x: w / 2, y: h / 2 }, factor);
+    draw();
+  };
+  return { in: centred(1.25), out: centred(0.8) };
 }
 
 // ---- two fingers pan and zoom ------------------------------------------------------------------------------------
@@ -122,6 +133,11 @@ function pinch(ev) {                                     // true while two finge
 }
 for (const name of ["pointerup", "pointercancel"]) svg.addEventListener(name, (ev) => fingers.delete(ev.pointerId));
 svg.addEventListener("pointerdown", (ev) => { if (ev.pointerType === "touch") fingers.set(ev.pointerId, pointerAt(ev)); }, true);
+const underPointer = (ev) => document.elementFromPoint(ev.clientX, ev.clientY) || svg; // capture hides an event's real target
+svg.addEventListener("mousedown", (ev) => ev.preventDefault());
+function focusPart(part) {
+  (part || svg).focus({ preventScroll: true });
+}
 function capture(ev) {
   try { svg.setPointerCapture(ev.pointerId); } catch (_) { /* the pointer is already gone */ }
 }
@@ -160,7 +176,7 @@ function answersEdit(value, truth) {
   return value.rev !== truth.rev || value.key !== truth.key || !picks.open();
 }
 function isLate(value, truth) {                          // an older state that arrived after a newer one
-  if (value === BLANK) return false;
+  if (!props.value) return false;
   return value.stamp < truth.stamp || (!!value.key && value.key === truth.key && value.rev < truth.rev);
 }
 
@@ -187,6 +203,93 @@ function makePicks() {
       return newer;
     },
   };
+}
+
+// ---- what Python holds, and what the person sees ----------------------------------------------------------------------
+// `truth` is the last value from Python, `local` is truth plus the edits Python has not answered yet. An editor says with
+// `begin` what there is before any value, and with `connect` what only it knows:
+//   draw()                 draws `local`
+//   applyEdit(edit)        does to `local` what Python will do
+//   rebuilt(newDocument)   `local` is new: draw it
+//   known(id)              whether `id` can be chosen; one that can't yet is chosen once it has come
+//   learnId(edit, before)  Python answered an edit; `before` was the truth then
+//   followed(id)           something was chosen elsewhere
+let blank = null, truth = null, local = null, editor = null;
+let selected = props.selected || null, asked = null;     // `asked`: chosen in Python, and has not arrived yet
+let gesture = null, nudging = null, postponed = false;
+const picks = makePicks(), outbox = makeOutbox(() => truth.rev, refuse);
+
+function begin(empty) {
+  blank = empty;
+  truth = clone(props.value || blank);
+  local = clone(truth);
+}
+function connect(hooks) {
+  editor = hooks;
+  watch("value", adopt);
+  watch("selected", () => {
+    const id = props.selected || null;
+    if (picks.outdated(id) || id === selected) return;
+    flushNudge();
+    asked = id && !editor.known(id) ? id : null;
+    if (!asked) selected = id;
+    if (!asked && editor.followed) editor.followed(id);
+    editor.draw();
+  });
+  svg.addEventListener("focusout", flushNudge);
+}
+function send(edit) {                                    // drawn at once, told to Python in its turn
+  editor.applyEdit(edit);
+  outbox.push(edit);
+  soon(editor.draw);
+}
+const busy = () => gesture !== null || nudging !== null;
+function settle() {                                      // takes a value that came while the person was busy
+  if (!postponed || busy()) return;
+  postponed = false;
+  adopt();
+}
+function adopt() {
+  const value = props.value || blank, before = truth;
+  if (isLate(value, truth)) return;
+  if (busy() && value.key === truth.key) { postponed = true; return; }
+  giveUp();                                              // what was being done belongs to another document
+  const edit = answersEdit(value, truth) ? outbox.answered() : null;
+  truth = clone(value);
+  if (edit && editor.learnId) editor.learnId(edit, before);
+  rebuild(["key", "width", "height"].some((name) => truth[name] !== before[name]));
+  outbox.pump();
+}
+function rebuild(newDocument) {
+  local = clone(truth);
+  outbox.unanswered().forEach(editor.applyEdit);
+  if (asked && editor.known(asked)) { selected = asked; asked = null; }
+  editor.rebuilt(newDocument);
+}
+function refuse() {                                      // no answer came: show what Python still holds
+  if (busy()) postponed = true;
+  else rebuild(false);
+}
+function giveUp() {
+  if (nudging) clearTimeout(nudging.timer);
+  gesture = nudging = null;
+}
+
+// ---- arrow keys gather into one edit, sent when the keys rest ----------------------------------------------------------
+function keepNudging(begun, rest) {                      // `begun`: what is being moved, and `send`, which tells Python
+  if (!nudging) nudging = begun;
+  clearTimeout(nudging.timer);
+  nudging.timer = setTimeout(flushNudge, rest);
+  soon(editor.draw);
+}
+function flushNudge() {
+  if (!nudging) return;
+  const done = nudging;
+  clearTimeout(done.timer);
+  nudging = null;
+  done.send();
+  settle();
+  soon(editor.draw);
 }
 
 // ---- a small popover near a point ----------------------------------------------------------------------------------
@@ -223,33 +326,43 @@ function closePop() {
   pop.hidden = true;
   if (done) done();
 }
-// A text field in a popover. Enter or leaving it takes the text, Escape or an empty text gives up.
-// `done(text, byKey)`: after a key the caller may move the focus; after a click elsewhere it must not.
-function askText(point, title, text, listId, done) {
-  const input = document.createElement("input");
+// Text fields in a popover, each [title, text, most characters]: one alone, or several with their titles and a button.
+// Enter, the button or leaving takes them, Escape gives up. `done(texts, byKey)`: null when given up; after a key the caller
+// may move the focus, after a click elsewhere it must not.
+function askTexts(point, fields, done) {
+  const several = fields.length > 1, inputs = [], parts = [];
   let over = false;
-  const finish = (value, byKey) => {
+  const make = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
+  const finish = (take, byKey) => {
     if (over) return;
     over = true;
     popDone = null;
     pop.hidden = true;
-    done(value, byKey);
+    done(take ? inputs.map((input) => input.value) : null, byKey);
   };
-  input.type = "text";
-  input.value = text;
-  input.maxLength = 60;
-  input.placeholder = title;
-  input.autocomplete = "off";
-  input.setAttribute("aria-label", title);
-  if (listId) input.setAttribute("list", listId);
-  input.addEventListener("keydown", (ev) => {
-    if (!ev.ctrlKey && !ev.metaKey) ev.stopPropagation();
-    if (ev.key !== "Enter" && ev.key !== "Escape") return;
-    ev.preventDefault();
-    finish(ev.key === "Enter" ? tidy(input.value) : "", true);
+  for (const [title, text, most] of fields) {
+    const input = make("input", { type: "text", value: text, maxLength: most, autocomplete: "off" }), frame = make("label");
+    if (several) frame.append(make("span", { className: "ed-title", textContent: title }), input);
+    else {
+      input.placeholder = title;
+      input.setAttribute("aria-label", title);
+    }
+    input.addEventListener("keydown", (ev) => {
+      if (!ev.ctrlKey && !ev.metaKey) ev.stopPropagation();
+      if (ev.key !== "Enter" && ev.key !== "Escape") return;
+      ev.preventDefault();
+      finish(ev.key === "Enter", true);
+    });
+    inputs.push(input);
+    parts.push(several ? frame : input);
+  }
+  const save = make("button", { type: "button", textContent: "Save" });
+  save.addEventListener("click", () => finish(true, true));
+  if (several) parts.push(save);
+  for (const part of [...inputs, save]) part.addEventListener("blur", (ev) => {
+    if (!pop.contains(ev.relatedTarget)) finish(true, false);
   });
-  input.addEventListener("blur", () => finish(tidy(input.value), false));
-  openPop(point, (box) => box.appendChild(input), () => finish(tidy(input.value), false));
+  openPop(point, (box) => box.append(...parts), () => finish(true, false));
 }
 const tidy = (text) => text.replace(/\s+/g, " ").trim();
 

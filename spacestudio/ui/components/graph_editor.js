@@ -1,21 +1,17 @@
 // ---- GraphEditor -----------------------------------------------------------------------------------------------------
-// `truth` is the last value from Python, `local` is truth plus the edits Python has not answered yet.
-const BLANK = { rev: 0, key: "", stamp: 0, width: 4, height: 3, background: null, nodes: [], edges: [], clashes: [] };
+// A chosen thing is a node's id or "edge:<id>".
+begin({ rev: 0, key: "", stamp: 0, width: 4, height: 3, background: null, nodes: [], edges: [], clashes: [] });
 const SIGN = { "true": "✓", "false": "✗", undecided: "?" };
 const MARK = { corrected: "✎", stale: "~", "in conflict": "!", wanted: "+" };
 const WORDS = { correct: "Correct the graph", change: "Change the picture" };
 const PILL = 32, THUMB = 26, MANY = 48, GAP = 8, CROWD = 150, WAYS = 3;
 
-let truth = clone(props.value || BLANK), local = clone(truth);
-let selected = props.selected || null, asked = null;     // a node's id or "edge:<id>"
-let gesture = null, postponed = false, serial = 0, named = true, hovered = null, linking = null;
+let serial = 0, named = true, hovered = null, linking = null;
 let free = false, several = false;                       // free placement; taps add to the choice
 let closed = null, unfolded = null;                      // the arrow whose card was put away, or shows all ways out
 const group = new Set();                                 // the nodes chosen together: none, or two and more with `selected`
 const memory = new Map();                                // places by document and placement, while the page is open
 let placed = places();                                   // node id -> {x, y: world; fromX, fromY: the object's place; own}
-const outbox = makeOutbox(() => truth.rev, refuse);
-const picks = makePicks();
 
 const nodeOf = (id) => local.nodes.find((node) => node.id === id);
 const edgeOf = (id) => local.edges.find((edge) => edge.id === id);
@@ -410,9 +406,7 @@ function applyEdit(edit) {
   }
 }
 function publish(edit) {
-  const full = Object.assign({ source: "", target: "", relation: "", label: "" }, edit);
-  applyEdit(full);
-  outbox.push(full);
+  send(Object.assign({ source: "", target: "", relation: "", label: "" }, edit));
   draw();
 }
 function select(key, tell) {
@@ -465,45 +459,13 @@ function changeRelation(edge) {
 function rename(node) {
   if (props.readonly) return;
   const at = centre(node.id), own = node.own || node.label, attributes = node.attributes || [];
-  askObject({ x: at.x - 110, y: at.y + PILL / 2 + 4, above: at.y - PILL / 2 - 4 }, own, attributes.join(", "), (text, words, byKey) => {
-    const now = nodeOf(node.id);
+  const fields = [["Name", own, 60], ["Attributes, comma-separated", attributes.join(", "), 260]];
+  askTexts({ x: at.x - 110, y: at.y + PILL / 2 + 4, above: at.y - PILL / 2 - 4 }, fields, (texts, byKey) => {
+    const now = nodeOf(node.id), [text, words] = texts ? [tidy(texts[0]), texts[1]] : ["", ""];
     const list = words.split(",").map(tidy).filter(Boolean).slice(0, 8).map((word) => [...word].slice(0, 30).join("").trim());
     if (now && text && (text !== own || list.join(",") !== attributes.join(","))) publish({ op: "rename", id: now.id, label: text, attributes: list });
     if (byKey) focusOn(node.id);
   });
-}
-// Name and attributes of an object. Enter, Save or leaving takes them; Escape or an empty name gives up.
-function askObject(point, label, attributes, done) {
-  let over = false;
-  const fields = [["Name", label, 60], ["Attributes, comma-separated", attributes, 260]].map(([title, text, most]) => {
-    const input = document.createElement("input"), frame = document.createElement("label"), words = document.createElement("span");
-    Object.assign(input, { type: "text", value: text, maxLength: most, autocomplete: "off" });
-    words.className = "ed-title";
-    words.textContent = title;
-    frame.append(words, input);
-    return { frame, input };
-  });
-  const save = document.createElement("button");
-  const finish = (take, byKey) => {
-    if (over) return;
-    over = true;
-    popDone = null;
-    pop.hidden = true;
-    done(take ? tidy(fields[0].input.value) : "", fields[1].input.value, byKey);
-  };
-  save.type = "button";
-  save.textContent = "Save";
-  save.addEventListener("click", () => finish(true, true));
-  for (const { input } of fields) input.addEventListener("keydown", (ev) => {
-    if (!ev.ctrlKey && !ev.metaKey) ev.stopPropagation();
-    if (ev.key !== "Enter" && ev.key !== "Escape") return;
-    ev.preventDefault();
-    finish(ev.key === "Enter", true);
-  });
-  for (const part of [...fields.map((field) => field.input), save]) part.addEventListener("blur", (ev) => {
-    if (!pop.contains(ev.relatedTarget)) finish(true, false);
-  });
-  openPop(point, (box) => box.append(...fields.map((field) => field.frame), save), () => finish(true, false));
 }
 function remove() {
   const node = chosenNode(), edge = chosenEdge();
@@ -515,7 +477,7 @@ function remove() {
   else publish({ op: "unrelate", id: edge.id, source: edge.source, target: edge.target, relation: edge.relation.slice(0, 60) });
   select(null, false);
   asked = key;                                           // chosen again should Python refuse
-  svg.focus({ preventScroll: true });
+  focusPart(null);
 }
 function edit() {
   if (chosenEdge()) changeRelation(chosenEdge());
@@ -563,7 +525,7 @@ function fillClash(edge, clash) {
     closed = edge.id;
     say(way.words);
     publish({ op: "repair", id: way.id });
-    svg.focus({ preventScroll: true });
+    focusPart(null);
   }));
   const more = ways.length > WAYS + 1 && unfolded !== edge.id;
   if (more) ways.splice(WAYS, ways.length, button("More ways out …", () => { unfolded = edge.id; draw(); card.querySelectorAll("button")[WAYS + 1].focus(); }));
@@ -575,7 +537,7 @@ card.addEventListener("keydown", (ev) => {
 });
 const partOf = (key) => key && find(isEdge(key) ? '.ge-edge[data-edge="' + key.slice(5) + '"]' : '.ge-node[data-node="' + key + '"]');
 function focusOn(key) {
-  (partOf(key) || svg).focus({ preventScroll: true });
+  focusPart(partOf(key));
 }
 
 // The list of relations. A click takes at once; with arrows the choice is taken by Enter.
@@ -700,7 +662,6 @@ function relateChosen() {                                // two chosen objects: 
 }
 
 // ---- pointer -----------------------------------------------------------------------------------------------------------------
-svg.addEventListener("mousedown", (ev) => ev.preventDefault());
 svg.addEventListener("pointerdown", (ev) => {
   closePop();
   if (fingers.size > 1) { gesture = null; stopLinking(); return; }
@@ -713,8 +674,8 @@ svg.addEventListener("pointerdown", (ev) => {
   else if (key) press(key, at, ev.shiftKey || ev.ctrlKey || ev.metaKey || several);
   else if ((ev.shiftKey || several) && ev.button === 0) {
     gesture = { kind: "band", at, moved: false, before: ev.shiftKey ? [...(group.size ? group : chosenNode() ? [selected] : [])] : [] };
-    svg.focus({ preventScroll: true });
-  } else { gesture = { kind: "pan", x: at.x - view.x, y: at.y - view.y, at, moved: false }; svg.focus({ preventScroll: true }); }
+    focusPart(null);
+  } else { gesture = { kind: "pan", x: at.x - view.x, y: at.y - view.y, at, moved: false }; focusPart(null); }
   soon(draw);
 });
 function press(key, at, extend) {
@@ -782,25 +743,18 @@ function release(take) {
   settle();
   soon(draw);
 }
-svg.addEventListener("dblclick", (ev) => {               // pointer capture hides the real target: ask the document
-  const key = keyOf(document.elementFromPoint(ev.clientX, ev.clientY) || svg);
+svg.addEventListener("dblclick", (ev) => {
+  const key = keyOf(underPointer(ev));
   if (!key) return;
   select(key, true);
   edit();
 });
-svg.addEventListener("wheel", (ev) => {
-  if (!ev.ctrlKey && !ev.metaKey) return;                // a plain wheel keeps scrolling the page
-  ev.preventDefault();
-  zoomAt(pointerAt(ev), Math.exp(-ev.deltaY * 0.002));
-  soon(draw);
-}, { passive: false });
 onCommands({
   relate: relateChosen,
   change: edit,
   remove,
   fit: () => fit(false),
-  in: () => { zoomCentre(1.25); draw(); },
-  out: () => { zoomCentre(0.8); draw(); },
+  ...zoomable(draw),
   several: () => { several = !several; say(several ? "Taps and dragging over the canvas choose several" : "One at a time"); draw(); },
   picture: () => place(false),
   free: () => place(true),
@@ -809,26 +763,11 @@ onCommands({
 });
 
 // ---- Python -> page ------------------------------------------------------------------------------------------------------------
-function settle() {                                      // takes a value that came during a gesture
-  if (!postponed || gesture) return;
-  postponed = false;
-  adopt();
-}
-function adopt() {
-  const value = props.value || BLANK;
-  if (isLate(value, truth)) return;
-  if (gesture) { postponed = true; return; }
-  const edit = answersEdit(value, truth) ? outbox.answered() : null;
-  const newDocument = value.key !== truth.key || value.width !== truth.width || value.height !== truth.height;
-  const fresh = value.edges.filter((edge) => !truth.edges.some((old) => old.id === edge.id));
-  truth = clone(value);
-  if (edit && edit.op === "relate" && edit.id.startsWith("new-")) learnId(edit, fresh);
-  rebuild(newDocument);
-  outbox.pump();
-}
 // Python gives a drawn relation its real id: the new edge between the same two objects.
-function learnId(edit, fresh) {
+function learnId(edit, before) {
+  if (edit.op !== "relate" || !edit.id.startsWith("new-")) return;
   const joins = (edge) => edge.source === edit.source && edge.target === edit.target;
+  const fresh = truth.edges.filter((edge) => !before.edges.some((old) => old.id === edge.id));
   const real = fresh.find(joins) || truth.edges.find((edge) => joins(edge) && edge.relation === edit.relation);
   if (!real || real.id === edit.id) return;
   outbox.rename(edit.id, real.id, ["id"]);
@@ -838,10 +777,7 @@ function learnId(edit, fresh) {
   if (document.activeElement === partOf("edge:" + edit.id)) queueMicrotask(() => focusOn("edge:" + real.id));
 }
 const exists = (key) => !!key && (isEdge(key) ? !!edgeOf(key.slice(5)) : !!nodeOf(key));
-function rebuild(newDocument) {
-  local = clone(truth);
-  outbox.unanswered().forEach(applyEdit);
-  if (exists(asked)) { selected = asked; asked = null; }
+function rebuilt(newDocument) {
   for (const id of [...group]) if (!nodeOf(id)) group.delete(id);
   if (selected && !exists(selected)) selected = [...group].pop() || null;
   if (group.size < 2) group.clear();
@@ -850,19 +786,10 @@ function rebuild(newDocument) {
   layOut(false);
   draw();
 }
-function refuse() {                                      // no answer came: show what Python still holds
-  if (gesture) { postponed = true; return; }
-  rebuild(false);
+function followed(key) {
+  if (!group.has(key)) group.clear();
 }
-watch("value", adopt);
-watch("selected", () => {
-  const key = props.selected || null;
-  if (picks.outdated(key) || key === selected) return;
-  asked = key && !exists(key) ? key : null;              // its value may come a moment later
-  if (!asked) selected = key;
-  if (!asked && !group.has(key)) group.clear();
-  draw();
-});
+connect({ applyEdit, draw, learnId, rebuilt, followed, known: exists });
 watch(["relations", "mode", "readonly", "mode_hint"], () => draw());
 let lastSize = "";
 new ResizeObserver(() => {

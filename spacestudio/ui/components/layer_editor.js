@@ -1,13 +1,10 @@
 // ---- LayerEditor -----------------------------------------------------------------------------------------------------
-// `truth` is the last value from Python, `local` is truth plus the edits Python has not answered yet. Cuts are farness.
-const BLANK = { rev: 0, key: "", stamp: 0, unit: "", title: "", low: 0, high: 1, digits: 2, own: false, missing: 0, cuts: [], layers: [], shares: [], objects: [] };
+// Cuts are farness.
+begin({ rev: 0, key: "", stamp: 0, unit: "", title: "", low: 0, high: 1, digits: 2, own: false, missing: 0, cuts: [], layers: [], shares: [], objects: [] });
 const MOST = 12, APART = 0.004;                          // most cuts, and how near two may come
 const TOP = 22, HIST = 64, AXIS = 40, ROW = 26, EDGE = 14;
 
-let truth = clone(props.value || BLANK), local = clone(truth);
-let selected = props.selected || null, active = null, gesture = null, nudging = null, postponed = false;
-const outbox = makeOutbox(() => truth.rev, refuse);
-const picks = makePicks();
+let active = null;
 
 // ---- places ----------------------------------------------------------------------------------------------------------
 const names = () => (canvasSize().w < 520 ? 104 : 170);  // width of the column of names, px
@@ -166,10 +163,11 @@ function applyEdit(edit) {
   local.own = true;
 }
 function publish(cuts) {
-  const edit = { op: "cut", cuts: cuts.map(round) };
-  applyEdit(edit);
-  outbox.push(edit);
-  soon(draw);
+  send({ op: "cut", cuts: cuts.map(round) });
+}
+// Tells Python of the cuts unless they are as they were.
+function publishSince(before) {
+  if (String(before.map(round)) !== String(local.cuts.map(round))) publish(local.cuts);
 }
 function addCut(at) {
   if (props.readonly || !local.shares.length || local.cuts.length >= MOST) return;
@@ -199,7 +197,7 @@ function remove() {
   if (focused) focusCut(active);
 }
 function focusCut(i) {
-  ((i !== null && find('.le-cut[data-cut="' + i + '"]')) || svg).focus({ preventScroll: true });
+  focusPart(i !== null && find('.le-cut[data-cut="' + i + '"]'));
 }
 function place(i, at) {                                  // a cut stays between its neighbours
   const ends = edges();
@@ -215,24 +213,13 @@ function select(id, tell) {
 }
 const toggle = (id) => select(id === selected ? null : id, true);
 
-// ---- keyboard: arrows gather into one edit, sent when the keys rest ----------------------------------------------------
+// ---- keyboard --------------------------------------------------------------------------------------------------------
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
 function nudge(i, by) {
   if (props.readonly) return;
-  if (!nudging) nudging = { before: [...local.cuts], timer: 0 };
+  const before = [...local.cuts];
   place(i, local.cuts[i] + by);
-  clearTimeout(nudging.timer);
-  nudging.timer = setTimeout(flushNudge, 400);
-  soon(draw);
-}
-function flushNudge() {
-  if (!nudging) return;
-  const { before, timer } = nudging;
-  clearTimeout(timer);
-  nudging = null;
-  if (String(before.map(round)) !== String(local.cuts.map(round))) publish(local.cuts);
-  settle();
-  soon(draw);
+  keepNudging({ before, send: () => publishSince(before) }, 400);
 }
 svg.addEventListener("keydown", (ev) => {
   if (ev.ctrlKey || ev.metaKey) return void flushNudge(); // undo and redo belong to the studio
@@ -246,8 +233,7 @@ svg.addEventListener("keydown", (ev) => {
 });
 function cancel() {                                      // true when there was something to give up
   const before = gesture ? gesture.before : nudging ? nudging.before : null;
-  if (nudging) clearTimeout(nudging.timer);
-  gesture = nudging = null;
+  giveUp();
   if (before) local.cuts = before;
   else if (selected) select(null, true);
   else return false;
@@ -259,16 +245,13 @@ svg.addEventListener("focusin", (ev) => {                // not on a group: that
   const part = ev.target.closest("[data-cut]");
   if (part && !gesture) { active = Number(part.dataset.cut); soon(draw); }
 });
-svg.addEventListener("focusout", flushNudge);
 
 // ---- pointer ---------------------------------------------------------------------------------------------------------
-svg.addEventListener("mousedown", (ev) => ev.preventDefault());
 svg.addEventListener("pointerdown", (ev) => {
   if (ev.button !== 0) return;
   flushNudge();
   const cut = ev.target.closest("[data-cut]"), bar = ev.target.closest("[data-bar]");
-  if (bar) bar.focus({ preventScroll: true });
-  else if (!cut) svg.focus({ preventScroll: true });
+  if (bar || !cut) focusPart(bar);
   if (!cut || props.readonly) return;
   active = Number(cut.dataset.cut);
   focusCut(active);
@@ -285,7 +268,7 @@ svg.addEventListener("pointerup", () => {
   const done = gesture;
   gesture = null;
   if (!done) return;
-  if (String(done.before.map(round)) !== String(local.cuts.map(round))) publish(local.cuts);
+  publishSince(done.before);
   settle();
   soon(draw);
 });
@@ -296,8 +279,8 @@ svg.addEventListener("click", (ev) => {
   const bar = ev.target.closest("[data-bar]");
   if (bar) toggle(bar.dataset.bar);
 });
-svg.addEventListener("dblclick", (ev) => {               // pointer capture hides the real target: ask the document
-  const on = document.elementFromPoint(ev.clientX, ev.clientY) || svg, x = pointerAt(ev).x;
+svg.addEventListener("dblclick", (ev) => {
+  const on = underPointer(ev), x = pointerAt(ev).x;
   if (on.closest("[data-cut]") || on.closest("[data-bar]") || x < names()) return;
   addCut(round(toFar(x)));
 });
@@ -312,38 +295,11 @@ onCommands({
 });
 
 // ---- Python -> page ----------------------------------------------------------------------------------------------------
-const busy = () => gesture !== null || nudging !== null;
-function settle() {                                      // takes a value that came while the person was busy
-  if (!postponed || busy()) return;
-  postponed = false;
-  adopt();
-}
-function adopt() {
-  const value = props.value || BLANK;
-  if (isLate(value, truth)) return;
-  if (busy() && value.key === truth.key) { postponed = true; return; }
-  if (answersEdit(value, truth)) outbox.answered();
-  if (value.key !== truth.key) active = gesture = nudging = null;
-  truth = clone(value);
-  rebuild();
-  outbox.pump();
-}
-function rebuild() {
-  local = clone(truth);
-  outbox.unanswered().forEach(applyEdit);
+function rebuilt(newDocument) {
+  if (newDocument) active = null;
   draw();
 }
-function refuse() {                                      // no answer came: show what Python still holds
-  if (busy()) { postponed = true; return; }
-  rebuild();
-}
-watch("value", adopt);
-watch("selected", () => {
-  const id = props.selected || null;
-  if (picks.outdated(id) || id === selected) return;
-  selected = id;
-  draw();
-});
+connect({ applyEdit, draw, rebuilt, known: () => true });
 watch(["readonly", "mode_hint"], () => draw());
 let lastWidth = 0;
 new ResizeObserver(() => {                               // its height follows from what it shows

@@ -28,15 +28,26 @@ class Wanted(BaseModel):
 ARRIVES = """(...given) => {
   const kept = (key, empty) => { try { return localStorage.getItem(key) || empty; } catch { return empty; } };
   let place = null;
-  try { place = JSON.parse(kept("space-studio-place", "null")); } catch { /* somebody else's */ }
+  try {
+    place = JSON.parse(kept("space-studio-place", "null"));
+    place = { ...place, ...JSON.parse(sessionStorage.getItem("space-studio-window") || "null") };
+    place.question = sessionStorage.getItem("space-studio-question") || "";
+  } catch { /* somebody else's */ }
   return [kept("space-studio-visitor", ""), place, ...given.slice(2)];
 }"""
-"""JavaScript the page runs as it arrives: the first two inputs become what this browser keeps, visitor and place."""
+"""JavaScript the page runs as it arrives: the first two inputs become visitor and place, as browser and window keep them."""
 
 
 def busy(word: str) -> str:
-    """JavaScript the page runs as an edit leaves: it shows the word until the answer comes."""
-    return f"(...given) => {{ window.studioPlace?.busy('{word}'); return given; }}"
+    """JavaScript the page runs as an edit leaves: it shows the word until the answer comes.
+
+    An edit made while the page is still arriving waits for that, and leaves with the visitor's id as its first input.
+    """
+    return f"""async (...given) => {{
+  while (!window.studioPlace?.arrived()) await new Promise((soon) => setTimeout(soon, 50));
+  window.studioPlace.busy('{word}');
+  return [window.studioVisitor(), ...given.slice(1)];
+}}"""
 
 
 class Visitor(gr.HTML):
@@ -52,6 +63,7 @@ class Visitor(gr.HTML):
                 };
                 watch("value", keep);
                 keep();
+                window.studioVisitor = () => props.value;
             """,
             apply_default_css=False,
             visible="hidden",
@@ -72,9 +84,17 @@ class Place(gr.HTML):
         )
 
     @staticmethod
-    def at(sample: str, tab: str, word: str, answers: int = 0) -> dict[str, Any]:
-        """The value: ids of the sample and tab that are open, the word to show, and which wish this answers (0: none)."""
-        return {"sample": sample, "tab": tab, "word": word, "answers": answers, "stamp": next_stamp()}
+    def at(sample: str, tab: str, word: str, answers: int = 0, **more: Any) -> dict[str, Any]:
+        """The value.
+
+        Args:
+            sample, tab: ids of what is open.
+            word: whether it is saved.
+            answers: which wish this answers (0: none).
+            more: `selected` (id of the chosen object), `rev` (grows with every change), `undo` and `redo` (in words, what
+                they would do), `by` and `done` (which control's event was handled, and whether it was not refused).
+        """
+        return {"sample": sample, "tab": tab, "word": word, "answers": answers, "stamp": next_stamp()} | more
 
     @staticmethod
     def read(evt: gr.EventData) -> Wanted:

@@ -17,6 +17,7 @@ from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.ui.components.choices import Choice
+from spacestudio.ui.components.engines import engine_menu
 from spacestudio.ui.components.layer_editor import LayerEditor
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -62,9 +63,7 @@ def depth_tab(frame: Frame) -> None:
                 )
                 second = Choice([], label="the", elem_id="order-object", min_width=90, allow_custom_value=False)
             reorder = gr.Button("Correct this order", elem_id="reorder")
-            engine = gr.Dropdown(
-                [(e.title, n) for n, e in DEPTH.items()], label="Measure again with", value=next(iter(DEPTH))
-            )
+            engine = engine_menu(DEPTH, "Measure again with", "depth-again-engine")
             again = gr.Button("Measure depth again", elem_id="depth-again")
     frame.add(View("depth", [empty, plot, overlay, strip, table, levels, first, second], draw, [first, second]))
     frame.on(strip.edit, _cut, event_data=True, trigger_mode="multiple")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from spacestudio.ui.session import must_open, opened, plain, shown
 
 SIGNS = {"true": "✓ true", "false": "✗ false", "undecided": "? undecided"}
 SHOWN_FAMILIES = ["direction", "support", "depth"]
-COLUMNS = {"#": 5, "subject": 15, "relation": 14, "object": 15, "frame": 8, "verdict": 16, "margin": 9, "needs": 8, "by": 10}
+COLUMNS = {"#": 7, "subject": 16, "relation": 18, "object": 17, "frame": 14, "verdict": 15, "margin": 13}
 CHOSEN = "background: color-mix(in srgb, var(--studio-accent) 20%, transparent); font-weight: 600;"
 MAX_EDGES, MAX_THUMBS, MAX_CLASHES, MAX_WAYS = 120, 80, 12, 8
 PREDICATES = [p for name in FAMILIES for p in family(name).predicates]
@@ -77,6 +77,7 @@ def graph_tab(frame: Frame) -> None:
             gr.Markdown(
                 "**Correct**: the picture already shows it. **Ask of a new picture**: change; it goes to Regenerate."
             )
+            table = make_table(COLUMNS, "Relations", "relations", 330)
             why = gr.Markdown(elem_id="reason")
     with gr.Row():
         families = gr.CheckboxGroup(list(FAMILIES), value=SHOWN_FAMILIES, label="Families", elem_id="families")
@@ -99,12 +100,11 @@ def graph_tab(frame: Frame) -> None:
             label="Show",
             elem_id="only",
         )
-    table = make_table(COLUMNS, "Relations", "relations", 360)
-    with gr.Accordion("Where the picture and space disagree", open=False, elem_id="disagreements-panel"):
+    with gr.Accordion("Where the picture and space disagree", open=False, elem_id="disagreements-panel") as disagreeing:
         disagree = make_table(
             {"objects": 22, "in the picture": 18, "in space": 18, "why": 42}, "Disagreements", "disagreements", 260
         )
-    with gr.Accordion("What must not be there", open=False, elem_id="absent-panel"):
+    with gr.Accordion("What must not be there", open=False, elem_id="absent-panel") as missing:
         absent_note = gr.Markdown(elem_id="absent-note", elem_classes="clash")
         with gr.Row():
             absent = gr.Textbox(
@@ -114,7 +114,7 @@ def graph_tab(frame: Frame) -> None:
                 max_length=1000,
             )
             set_absent = gr.Button("Correct", elem_id="set-absent", min_width=90, scale=0)
-    with gr.Accordion("As published rule sets say", open=False, elem_id="rules-panel"):
+    with gr.Accordion("As published rule sets say", open=False, elem_id="rules-panel") as ruling:
         rules = gr.Radio(
             [(f"{name}: {entry.help}", name) for name, entry in RULE_SETS.items()],
             value=next(iter(RULE_SETS)),
@@ -126,11 +126,18 @@ def graph_tab(frame: Frame) -> None:
         asked = gr.File(
             label="SKG file (objects are matched by name)", file_types=[".json"], elem_id="check-file", height=90
         )
+        which = Choice([], label="Graph of the file", elem_id="check-which", visible=False, allow_custom_value=False)
         checked_words = gr.Markdown(elem_id="check-words")
-        checked = make_table({"relation": 45, "verdict": 17, "margin": 12, "why": 26}, "Verdicts", "checked", 260)
+        checked = make_table({"relation": 40, "verdict": 18, "margin": 16, "why": 26}, "Verdicts", "checked", 260)
     checked_for = gr.State("")
     keys = gr.State([])
     picked, lead = gr.State([]), gr.State([])
+    panels: dict[str, tuple[gr.Accordion, list[Any]]] = {
+        "disagreements": (disagreeing, [disagree]),
+        "absent": (missing, [absent_note, absent]),
+        "rules": (ruling, [ruled]),
+    }
+    unfolded = {name: gr.State(False) for name in panels}
     frame.add(
         View(
             "graph",
@@ -145,15 +152,12 @@ def graph_tab(frame: Frame) -> None:
                 keys,
                 repairing,
                 repair,
-                disagree,
-                absent_note,
-                absent,
-                ruled,
+                *(output for _, outputs in panels.values() for output in outputs),
                 checked_words,
                 checked,
             ],
             draw,
-            [families, frames, only, subject, object_, picked, rules, lead, checked_for],
+            [families, frames, only, subject, object_, picked, rules, lead, checked_for, *unfolded.values()],
         )
     )
     frame.redraw([families, frames, only, rules])
@@ -197,8 +201,14 @@ def graph_tab(frame: Frame) -> None:
     frame.on([mend.click], _mend, [repair, picked])
     frame.on([set_absent.click, absent.submit], _set_absent, [absent])
     result: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    asked.upload(shown(_check(frame)), [frame.visitor, frame.sample, asked], [checked_words, checked, checked_for], **result)
-    asked.clear(lambda: ("", [], ""), None, [checked_words, checked, checked_for], **result)
+    for name, (panel, outputs) in panels.items():
+        fill, blank = shown(_unfold(frame, name)), [False, *BLANK[name]]
+        panel.expand(fill, [frame.visitor, frame.sample, rules], [unfolded[name], *outputs], **result)
+        panel.collapse(lambda blank=blank: blank, None, [unfolded[name], *outputs], **result)
+    told = [which, checked_words, checked, checked_for]
+    asked.upload(shown(_check(frame)), [frame.visitor, frame.sample, asked], told, **result)
+    which.input(shown(_check(frame)), [frame.visitor, frame.sample, asked, which], told, **result)
+    asked.clear(lambda: (gr.update(choices=[], value=None, visible=False), "", [], ""), None, told, **result)
 
 
 def edge_id(key: Sequence[str]) -> str:
@@ -216,7 +226,9 @@ def chosen_relations(s: Sample, families: list[str], frame: str, only: str, sele
     What contradicts itself is shown whatever families and frames are chosen.
     """
     in_clash = clash_places(s)
-    implied = {r.key for r, _ in redundant(s.graph)} if only in ("implied", "needed") else set()
+    needless = redundant(s.graph) if only in ("implied", "needed") else ()
+    # A stated relation's own inverse says nothing new: it is no discovery that it follows.
+    implied = {r.key for r, because in needless if only == "needed" or not _backwards(r, because)}
     out: list[Relation] = []
     seen: set[tuple[frozenset[str], str, str]] = set()
     for r in sorted(s.graph, key=lambda r: (r.origin != "person", not r.evidence.get("said"), r.subject, r.object)):
@@ -243,6 +255,11 @@ def chosen_relations(s: Sample, families: list[str], frame: str, only: str, sele
     return out
 
 
+def _backwards(r: Relation, because: Sequence[Relation]) -> bool:
+    """Whether it follows only because the same was said of the reversed pair."""
+    return [b.key for b in because] == [(r.object, r.subject, r.family, r.frame)]
+
+
 def draw(
     look: Look,
     families: list[str],
@@ -254,12 +271,14 @@ def draw(
     rules: str,
     lead: list[str],
     checked_for: str,
+    *unfolded: bool,
 ) -> list[Any]:
     """Canvas, clashes and ways out, choices, the chosen relation's reason, the table, and what else the graph holds."""
     s = look.sample
     if s is None:
         none = gr.update(choices=[], value=None)
-        return [None, EMPTY, none, none, "", [], [], [], gr.update(visible=False), none, [], "", "", [], "", []]
+        blank = [value for values in BLANK.values() for value in values]
+        return [None, EMPTY, none, none, "", [], [], [], gr.update(visible=False), none, *blank, "", []]
     every = chosen_relations(s, families, frame, only, "")
     every.sort(key=lambda r: look.selected not in (r.subject, r.object) if look.selected else list(r.key) != picked)
     rows = [r for r in every if not look.selected or look.selected in (r.subject, r.object)]
@@ -277,9 +296,7 @@ def draw(
             names[r.object],
             r.frame,
             SIGNS[r.verdict] + _state(r, in_clash),
-            f"{r.margin:+.3f}" if r.origin == "geometry" else "–",
-            f"{r.threshold:.3f}" if r.origin == "geometry" else "–",
-            r.origin,
+            f"{r.margin:+.3f}" if r.origin == "geometry" else f"by {r.origin}",
         ]
         for k, r in enumerate(rows, 1)
     ]
@@ -306,10 +323,7 @@ def draw(
         [list(r.key) for r in rows],
         gr.update(visible=bool(s.clashes)),
         gr.update(choices=[(r.words, str(k)) for k, r in enumerate(ways_out(s, picked))], value=None),
-        disagreement_rows(s),
-        absent_words(s),
-        ", ".join(s.graph.negative_objects),
-        ruled_rows(s, rules),
+        *(v for name, seen in zip(PANELS, unfolded, strict=True) for v in panel_values(s, name, rules, seen)),
         *([gr.skip(), gr.skip()] if checked_for == s.id else ["", []]),
     ]
 
@@ -377,6 +391,11 @@ def _node(s: Sample, o: SceneObject, thumb: bool) -> dict[str, Any]:
     }
 
 
+def panel_values(s: Sample, name: str, rules: str, unfolded: bool = True) -> list[Any]:
+    """What a panel shows; a folded one is left as it is, since it is filled when it is unfolded."""
+    return PANELS[name](s, rules) if unfolded else [gr.skip()] * len(BLANK[name])
+
+
 def disagreement_rows(s: Sample) -> list[list[str]]:
     """Where the picture's plane and space say different things."""
     names = unique_names(s.graph)
@@ -395,8 +414,8 @@ def absent_words(s: Sample) -> str:
 
 def ruled_rows(s: Sample, rules: str) -> list[list[str]]:
     """All relations of the boxes by a published rule set."""
-    chosen = RULE_SETS.load(rules)
-    names = [unique_names(s.graph)[o.id] for o in s.objects]
+    chosen, called = RULE_SETS.load(rules), unique_names(s.graph)
+    names = [called[o.id] for o in s.objects]
     boxes = np.array([o.box.xyxy for o in s.objects], np.float64).reshape(-1, 4)
     centroids = np.array([_centroid(o) for o in s.objects], np.float64).reshape(-1, 2)
     return [
@@ -530,18 +549,33 @@ def _set_absent(look: Look, text: str) -> None:
     look.studio.act(look.visitor, look.opened().id, lambda x: judge.set_absent(x, text))
 
 
-def _check(frame: Frame) -> Any:
-    """Verdicts of this picture against the first graph of a file; nothing of the sample changes."""
+def _unfold(frame: Frame, name: str) -> Any:
+    """Note that a panel is unfolded, and fill it."""
 
-    def run(visitor: Any, sample_id: Any, path: str) -> tuple[str, list[list[str]], str]:
+    def run(visitor: Any, sample_id: Any, rules: str) -> list[Any]:
+        s = opened(frame.studio, visitor, sample_id)
+        return [True, *(BLANK[name] if s is None else panel_values(s, name, rules))]
+
+    return run
+
+
+def _check(frame: Frame) -> Any:
+    """Verdicts of this picture against a graph of a file, the first unless another is chosen; the sample stays as it is."""
+
+    def run(visitor: Any, sample_id: Any, path: str, which: str | None = None) -> tuple[Any, str, list[list[str]], str]:
         s = must_open(frame.studio, visitor, sample_id)
+        none = gr.update(choices=[], value=None, visible=False)
         try:
             graphs, notes = graphs_in(Path(path))
         except InputError as error:
-            return f"⚠ {plain(error)}", [], s.id
-        asked = next((row.graph for row in graphs if row.graph is not None), None)
-        if asked is None:
-            return f"⚠ {plain(graphs[0].problem)}", [], s.id
+            return none, f"⚠ {plain(error)}", [], s.id
+        whole = {str(row.index): row.graph for row in graphs if row.graph is not None}
+        if not whole:
+            return none, f"⚠ {plain(graphs[0].problem)}", [], s.id
+        chosen = which if which in whole else next(iter(whole))
+        asked = whole[chosen]
+        choices = [(f"{k}: {graph.scene or 'no name'}, {len(graph)} objects", k) for k, graph in whole.items()]
+        choice = gr.update(choices=choices, value=chosen, visible=len(graphs) > 1)
         found = verify_picture(asked, s.graph, s.variants, by_id=False, unsure=not_looked_for(s))
         names = unique_names(asked)
         rows = [
@@ -560,8 +594,19 @@ def _check(frame: Frame) -> Any:
         missing = [f"{names[i]} {'was not found' if found.unsure else 'is not in the picture'}" for i in found.missing]
         missing += [found.unsure[0].upper() + found.unsure[1:]] if found.unsure and found.missing else []
         unwanted = [f"{name} must not be there and is" for name in found.unwanted]
-        more = ["Only the first graph of the file is checked here"] if len(graphs) > 1 else []
+        unread = len(graphs) - len(whole)
+        more = [f"{unread} of the file's {len(graphs)} graphs can't be read"] if unread else []
         told = [f"{asked.scene or 'The graph'}: {words}", *missing, *unwanted, *more, *(n.rstrip(".") for n in notes[:3])]
-        return plain(". ".join(told)) + "\\.", rows, s.id
+        return choice, plain(". ".join(told)) + "\\.", rows, s.id
 
     return shown(run)
+
+
+PANELS: Mapping[str, Callable[[Sample, str], list[Any]]] = {
+    "disagreements": lambda s, rules: [disagreement_rows(s)],
+    "absent": lambda s, rules: [absent_words(s), ", ".join(s.graph.negative_objects)],
+    "rules": lambda s, rules: [ruled_rows(s, rules)],
+}
+"""What each panel below the table shows of a sample by a rule set; worked out only while the panel is unfolded."""
+BLANK: Mapping[str, list[Any]] = {"disagreements": [[]], "absent": ["", ""], "rules": [[]]}
+"""What a folded panel holds."""

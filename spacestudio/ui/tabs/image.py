@@ -8,7 +8,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from spacestudio.engines import DEPTH, DETECT, LANGUAGE
+from spacestudio.domain.events import fold
+from spacestudio.domain.sample import Sample
+from spacestudio.engines import DEPTH, DETECT, LANGUAGE, SEGMENT
 from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.figures.outlines import outline
 from spacestudio.qa.words import COCO
@@ -17,12 +19,15 @@ from spacestudio.services.begin import Recipe
 from spacestudio.services.examples import example, examples
 from spacestudio.services.intake import bring_file, camera_from, coco_for, depth_from
 from spacestudio.ui.components.box_editor import BoxEditor
+from spacestudio.ui.components.engines import engine_menu
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Done, Frame, Look, View
+from spacestudio.ui.session import shown
 
 LABELS = list(dict.fromkeys([*(label for group in COCO.values() for label in group), *LANGUAGE.load("grammar").labels()]))
 """Offered while a name is typed: COCO's, then the scene grammar's. Any other name may be typed."""
 HINT = "Drag to draw a box, then type its name. Choose an object to paint its mask."
+ANEW = "The mask painted by hand no longer fits the box and was made anew; Undo brings it back."
 CORNERS = 24_000
 """Corners of all outlines together, so that a picture of many objects stays light."""
 
@@ -48,15 +53,21 @@ def image_tab(frame: Frame) -> None:
                     elem_id="depth-kind",
                 )
                 depth_scale = gr.Number(
-                    label="Raw units per metre", value=None, info="1000 for millimetres; empty: by the file's type"
+                    label="Raw units per metre", value=None, info="1000 for millimetres; 0: by the file's type"
                 )
                 camera_text = gr.Textbox(label="Camera", placeholder="fx, fy, cx, cy in px", max_length=4000)
                 coco_file = gr.File(label="Objects from a COCO file", height=100, elem_id="coco-file")
             with gr.Accordion("Engines", open=False):
-                depth_engine = gr.Dropdown([(e.title, n) for n, e in DEPTH.items()], label="Depth", value=next(iter(DEPTH)))
-                object_engine = gr.Dropdown(
-                    [(e.title, n) for n, e in DETECT.items()], label="Objects", value=next(iter(DETECT))
+                depth_engine = engine_menu(DEPTH, "Depth", "depth-engine")
+                object_engine = engine_menu(DETECT, "Objects", "object-engine")
+                sought = gr.Textbox(
+                    label="Look for",
+                    info="comma-separated, for engines that find by name; empty: COCO's 80 names",
+                    max_length=4000,
+                    elem_id="look-for",
                 )
+                mask_engine = engine_menu(SEGMENT, "Masks", "mask-engine")
+                scene_engine = engine_menu(LANGUAGE, "Scenes", "scene-engine")
             with gr.Group():
                 scene = gr.Textbox(
                     label="Or name a scene", placeholder="a kitchen; empty for a surprise", max_length=200, elem_id="scene"
@@ -80,7 +91,7 @@ def image_tab(frame: Frame) -> None:
                 masks=True,
             )
         with gr.Column(scale=1, min_width=340):
-            table = make_table({"#": 7, "object": 27, "attributes": 25, "depth": 17, "id": 24}, "Objects", "objects", 320)
+            table = make_table({"#": 7, "object": 26, "attributes": 24, "depth": 20, "id": 23}, "Objects", "objects", 320)
             label = gr.Textbox(label="Name", max_length=60, elem_id="object-label")
             attributes = gr.Textbox(
                 label="Attributes", info="comma-separated: red, ceramic", max_length=200, elem_id="object-attributes"
@@ -93,19 +104,23 @@ def image_tab(frame: Frame) -> None:
             propose = gr.Button("Propose regions to name", elem_id="propose")
     frame.add(View("image", [editor, table, label, attributes, box_text], draw))
 
-    frame.on(files.upload, _add_pictures, [files, depth_engine, object_engine], slow=True, trigger_mode="multiple")
+    found_by = [object_engine, sought, mask_engine]
+    frame.on(files.upload, _add_pictures, [files, depth_engine, *found_by], slow=True, trigger_mode="multiple")
+    frame.later(lambda: files.upload(shown(lambda: None), None, files, show_progress="hidden", api_visibility="private"))
     frame.on(depth_file.upload, _set_depth_file, [depth_file, depth_kind, depth_scale, camera_text], slow=True)
     frame.on(coco_file.upload, _add_coco, [coco_file], slow=True)
-    frame.on([imagine.click, scene.submit], _imagine, [scene, seed], slow=True)
+    frame.on([imagine.click, scene.submit], _imagine, [scene, seed, scene_engine], slow=True)
     for name, button in buttons:
         frame.on(button.click, _example(name), slow=True)
-    frame.on(editor.edit, _edited, event_data=True, trigger_mode="multiple")
+    frame.on(editor.edit, _edited, [mask_engine], event_data=True, trigger_mode="multiple")
     frame.on(editor.pick, _picked, event_data=True, trigger_mode="multiple")
     frame.on(table.select, _row_picked, event_data=True)
-    frame.on([apply.click, label.submit, attributes.submit, box_text.submit], _apply, [label, attributes, box_text])
+    frame.on(
+        [apply.click, label.submit, attributes.submit, box_text.submit], _apply, [label, attributes, box_text, mask_engine]
+    )
     frame.on(delete.click, _delete)
-    frame.on(add.click, _add_typed, [label, attributes, box_text])
-    frame.on(propose.click, _propose, slow=True)
+    frame.on(add.click, _add_typed, [label, attributes, box_text, mask_engine])
+    frame.on(propose.click, _propose, found_by, slow=True)
 
 
 def draw(look: Look) -> list[Any]:
@@ -113,6 +128,7 @@ def draw(look: Look) -> list[Any]:
     s = look.sample
     if s is None:
         return [None, [], "", "", ""]
+    said = fold(s.events).objects
     corners = min(max(CORNERS // max(1, len(s.objects)), 40), 500)
     boxes = [
         {
@@ -120,6 +136,7 @@ def draw(look: Look) -> list[Any]:
             "label": o.label,
             **dict(zip(("x0", "y0", "x1", "y1"), o.box.xyxy, strict=True)),
             "mask": "" if o.mask is None else outline(o.mask, corners),
+            "painted": bool(said.get(o.id, {}).get("painted")),
         }
         for o in s.objects
     ]
@@ -157,14 +174,17 @@ def _need(look: Look) -> Any:
     return look.sample
 
 
-def _add_pictures(look: Look, files: list[str] | None, depth_engine: str, object_engine: str) -> Done:
-    recipe = Recipe(depth=depth_engine, objects=object_engine)
+def _add_pictures(
+    look: Look, files: list[str] | None, depth_engine: str, object_engine: str, sought: str | None, masks: str
+) -> Done:
+    recipe = Recipe(depth=depth_engine, objects=object_engine, labels=tuple((sought or "").split(",")), masks=masks)
     done, problems = [], []
     for path in files or []:
         try:
             done += bring_file(look.studio, look.visitor, Path(path), recipe)
         except SpaceStudioError as error:
-            problems.append(f"{Path(path).name}: {error}")
+            name = Path(path).name
+            problems.append(str(error) if name in str(error) else f"{name}: {error}")
     for line in problems:
         gr.Warning(line, duration=12)
     if not done and problems:
@@ -187,8 +207,9 @@ def _add_coco(look: Look, path: str) -> Done:
     return Done(note=" ".join([f"{len(ready.detections)} objects added.", *ready.warnings]))
 
 
-def _imagine(look: Look, scene: str, seed: float | None) -> Done:
-    return Done(look.studio.imagine(look.visitor, scene.strip() or None, int(seed or 0)), "")
+def _imagine(look: Look, scene: str, seed: float | None, engine: str) -> Done:
+    made, note = look.studio.imagined(look.visitor, scene.strip() or None, int(seed or 0), engine)
+    return Done(made, "", note)
 
 
 def _example(name: str) -> Any:
@@ -198,12 +219,12 @@ def _example(name: str) -> Any:
     return run
 
 
-def _edited(look: Look, evt: gr.EventData) -> Done | None:
+def _edited(look: Look, evt: gr.EventData, masks: str) -> Done | None:
     edit = BoxEditor.read(evt)
     s = _need(look)
     chosen: str | None = edit.id
     if edit.op == "add":
-        after = look.studio.act(look.visitor, s.id, lambda x: judge.add_object(x, edit.label, edit.box))
+        after = look.studio.act(look.visitor, s.id, lambda x: judge.add_object(x, edit.label, edit.box, masks=masks))
         chosen = after.objects[-1].id
     elif edit.op == "delete":
         look.studio.act(look.visitor, s.id, lambda x: judge.delete_object(x, edit.id))
@@ -214,10 +235,16 @@ def _edited(look: Look, evt: gr.EventData) -> Done | None:
         strokes = [(stroke.points, stroke.radius) for stroke in edit.strokes]
         look.studio.act(look.visitor, s.id, lambda x: judge.paint_mask(x, edit.id, strokes, edit.add))
     elif edit.op == "grow" and (point := edit.point):
-        look.studio.act(look.visitor, s.id, lambda x: judge.grow_mask(x, edit.id, point, edit.add))
+        look.studio.act(look.visitor, s.id, lambda x: judge.grow_mask(x, edit.id, point, edit.add, masks))
     else:
-        look.studio.act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, xyxy=edit.box))
+        after = look.studio.act(look.visitor, s.id, lambda x: judge.edit_object(x, edit.id, xyxy=edit.box, masks=masks))
+        return Done(selected=chosen, note=mask_note(s, after, edit.id))
     return Done(selected=chosen)
+
+
+def mask_note(before: Sample, after: Sample, object_id: str) -> str:
+    """What to say of an edit after which a mask painted by hand is gone; "" otherwise."""
+    return ANEW if judge.is_painted(before, object_id) and not judge.is_painted(after, object_id) else ""
 
 
 def _picked(look: Look, evt: gr.EventData) -> Done:
@@ -241,15 +268,17 @@ def _box_of(text: str) -> list[float] | None:
     return numbers
 
 
-def _apply(look: Look, label: str, attributes: str, box: str) -> Done | None:
+def _apply(look: Look, label: str, attributes: str, box: str, masks: str) -> Done:
     s = _need(look)
     if look.selected not in s.graph:
         raise InputError("No object is selected", next_step="Click one in the picture or the table")
     wanted = _box_of(box)
     before = s.graph[look.selected].box
     moved = wanted if wanted and any(abs(a - b) > 0.6 for a, b in zip(wanted, before.xyxy, strict=True)) else None
-    look.studio.act(look.visitor, s.id, lambda x: judge.edit_object(x, look.selected, label, attributes, moved))
-    return None
+    after = look.studio.act(
+        look.visitor, s.id, lambda x: judge.edit_object(x, look.selected, label, attributes, moved, masks)
+    )
+    return Done(note=mask_note(s, after, look.selected))
 
 
 def _delete(look: Look) -> Done:
@@ -258,17 +287,19 @@ def _delete(look: Look) -> Done:
     return Done(selected="")
 
 
-def _add_typed(look: Look, label: str, attributes: str, box: str) -> Done:
+def _add_typed(look: Look, label: str, attributes: str, box: str, masks: str) -> Done:
     s = _need(look)
     wanted = _box_of(box)
     if wanted is None:
         raise InputError("No box was typed", "x0, y0, x1, y1 in px", "Type it, or draw the box in the picture")
-    after = look.studio.act(look.visitor, s.id, lambda x: judge.add_object(x, label, wanted, attributes))
+    after = look.studio.act(look.visitor, s.id, lambda x: judge.add_object(x, label, wanted, attributes, masks))
     return Done(selected=after.objects[-1].id)
 
 
-def _propose(look: Look) -> Done:
+def _propose(look: Look, engine: str, sought: str | None, masks: str) -> Done:
     s = _need(look)
-    after = look.studio.find_objects(look.visitor, s.id)
+    after = look.studio.find_objects(look.visitor, s.id, engine, (sought or "").split(","), masks)
     fresh = len(after.objects) - len(s.objects)
+    if not DETECT[engine].built_in:
+        return Done(note=f"{fresh} objects found." if fresh else "Nothing of that was found that is not there yet.")
     return Done(note=f"{fresh} regions proposed: name them, or delete them." if fresh else "No further region stands out.")

@@ -15,6 +15,7 @@ from spacestudio.qa import FAMILIES
 from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.services.verify import OUTCOMES, outcome, verify_questions
 from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -22,6 +23,7 @@ from spacestudio.ui.session import must_open, plain, shown
 
 QUESTION = "Choose a question in the table."
 CHANGED = "changed by the last step"
+VERDICTS = [("any verdict", ""), *((outcome(v), v) for v in OUTCOMES)]
 
 
 def questions_tab(frame: Frame) -> None:
@@ -38,6 +40,7 @@ def questions_tab(frame: Frame) -> None:
             elem_id="qa-mark",
             min_width=120,
         )
+        verdict = gr.Dropdown(VERDICTS, value="", label="By the graph", elem_id="qa-verdict", min_width=120)
         text = gr.Textbox(label="Contains", elem_id="qa-text", max_length=100, min_width=120)
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
@@ -73,9 +76,11 @@ def questions_tab(frame: Frame) -> None:
                 label="The objects it speaks of", elem_id="qa-picture", interactive=False, format="png", buttons=[]
             )
     keys = gr.State([])
-    key = gr.State("")
+    key = gr.Textbox(visible="hidden", elem_id="qa-key", container=False)  # the page keeps it over a reload
+    key.change(None, [key], None, js="key => { window.studioTyped?.question(key); }")
+    frame.kept["question"] = key
     count = gr.Markdown(elem_id="qa-count")
-    filters: list[Any] = [family, status, mark, text]
+    filters: list[Any] = [family, status, mark, verdict, text]
     parts = [question, answer, facts, picture, key]
     frame.add(View("questions", [table, keys, count, *parts], draw, [*filters, key]))
     frame.redraw(filters)
@@ -102,12 +107,12 @@ def questions_tab(frame: Frame) -> None:
             api_visibility="private",
         )
     frame.on(save.click, _save, [key, question, answer, fix])
-    for button, verdict in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
-        frame.on(button.click, _judge(verdict), [key])
+    for button, judged in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
+        frame.on(button.click, _judge(judged), [key])
     frame.on(table.edit, _edited, [keys, fix], event_data=True, trigger_mode="multiple")
     bulk = ((accept_all, "accepted"), (reject_all, "rejected"), (flag_all, "flagged"), (reopen_all, "proposed"))
-    for button, verdict in bulk:
-        frame.on(button.click, _judge(verdict), [keys])
+    for button, judged in bulk:
+        frame.on(button.click, _judge(judged), [keys])
 
 
 def _beside(frame: Frame, step: int) -> Any:
@@ -134,9 +139,10 @@ def changed_last(look: Look) -> frozenset[str]:
 
 
 def chosen_questions(
-    s: Sample, family: str, status: str, mark: str, text: str, changed: frozenset[str] = frozenset()
+    s: Sample, family: str, status: str, mark: str, verdict: str, text: str, changed: frozenset[str] = frozenset()
 ) -> list[QAPair]:
-    """The questions the filters leave."""
+    """The questions the filters leave; a verdict is the one the sample's own graph gives the answer now."""
+    given = {q.pair.key: q.verdict for q in verify_questions(s)} if verdict else {}
     return [
         p
         for p in s.qa
@@ -148,18 +154,19 @@ def chosen_questions(
             or (mark == "edited" and p.origin == "person")
             or (mark == CHANGED and p.key in changed)
         )
+        and (not verdict or given.get(p.key) == verdict)
         and (not text or text.lower() in f"{p.question} {p.answer}".lower())
     ]
 
 
-def draw(look: Look, family: str, status: str, mark: str, text: str, key: str) -> list[Any]:
+def draw(look: Look, family: str, status: str, mark: str, verdict: str, text: str, key: str) -> list[Any]:
     """The table of questions, and the chosen one while it is still asked."""
     s = look.sample
     blank = ["", gr.update(choices=[], value=None), QUESTION, None, ""]
     if s is None:
         return [[], [], EMPTY, *blank]
     changed = changed_last(look)
-    pairs = chosen_questions(s, family, status, mark, text, changed)
+    pairs = chosen_questions(s, family, status, mark, verdict, text, changed)
     rows = [[str(k), p.question, p.answer, p.family, p.status, _marks(p, changed)] for k, p in enumerate(pairs, 1)]
     accepted = sum(p.status == "accepted" for p in s.qa)
     words = f"{len(pairs)} of {len(s.qa)} shown · {accepted} accepted · {len(changed)} changed by the last step"
@@ -204,15 +211,13 @@ def facts_words(s: Sample, p: QAPair) -> str:
         lines.append(f"- {plain(name)}: {plain(value)}")
     if assumed := p.facts.get("assumed"):
         lines.append(f"- assumed: {plain('; '.join(map(str, assumed)))}")
+    (told,) = verify_questions(s.but(qa=(p,)))
+    lines.insert(0, f"- {outcome(told.verdict)} by the graph" + ("" if told.verdict == "true" else f": {plain(told.why)}"))
     head = {
         "stale": "⚠ **Stale**: the facts changed since a person set this.",
         "in conflict": "⚠ **In conflict**: the graph says otherwise.",
     }
-    return "\n".join(
-        [head.get(p.mark, ""), "**Facts behind it**", *lines]
-        if lines
-        else [head.get(p.mark, "") or "No relation behind it."]
-    )
+    return "\n".join([head.get(p.mark, ""), "**Facts behind it**", "", *lines])
 
 
 def _proposal(frame: Frame, visitor: Any, sample_id: Any, key: str, answer: Any, fix: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -12,16 +13,18 @@ from spacestudio.domain.events import fold
 from spacestudio.domain.graph import Relation
 from spacestudio.domain.sample import Sample
 from spacestudio.engines import IMAGINE, LANGUAGE
+from spacestudio.engines.progress import Told
 from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.figures.graph import verdict_badge
 from spacestudio.relations.words import reason, statement
 from spacestudio.services import judge
 from spacestudio.services.arrange import prompts_of, unique_names
-from spacestudio.services.imagine import to_mend
+from spacestudio.services.imagine import overheard, to_mend
 from spacestudio.services.studio import RETRIES, Attempt, Candidate, Studio, best_of
 from spacestudio.services.verify import OUTCOMES
 from spacestudio.ui.components.box_editor import BoxEditor
 from spacestudio.ui.components.choices import Choice, Choices, Pick
+from spacestudio.ui.components.engines import engine_menu
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import plain, shown, visitor_of
@@ -31,6 +34,7 @@ from spacestudio.ui.tabs.image import LABELS
 HINT = "Where things go in the new picture. Drag to move; draw a box to add an object."
 FIRST = "**Ask for something first:** a relation, another place for a box, a new object or another depth order."
 NONE_YET = "No picture was made yet. Ask for something above, then press **Regenerate**."
+NO_WISH = "None yet: ask for something in a sample above, and it is listed here."
 MOST = 8
 """Candidates made at once."""
 THUMB = 240
@@ -59,7 +63,7 @@ def regenerate_tab(frame: Frame) -> None:
             with gr.Row():
                 ask = gr.Button("Ask for it", variant="primary", elem_id="want-ask", min_width=90)
                 drop = gr.Button("Drop the wish", elem_id="want-drop", min_width=90)
-            with gr.Row():
+            with gr.Row(elem_classes="level"):
                 label = gr.Textbox(
                     label="New object", placeholder="red cup", max_length=60, elem_id="want-label", min_width=110
                 )
@@ -73,8 +77,8 @@ def regenerate_tab(frame: Frame) -> None:
             with gr.Accordion("Prompt and engine", open=False):
                 prompt = gr.Textbox(label="Prompt", elem_id="prompt", max_length=2000)
                 negative = gr.Textbox(label="Negative prompt", elem_id="negative", max_length=1000)
-                set_prompt = gr.Button("Use these prompts")
-                engine = gr.Dropdown([(e.title, n) for n, e in IMAGINE.items()], label="Engine", value=next(iter(IMAGINE)))
+                set_prompt = gr.Button("Use these prompts", elem_id="set-prompt")
+                engine = engine_menu(IMAGINE, "Engine", "image-engine")
                 seed = gr.Number(
                     label="Seed",
                     value=0,
@@ -94,7 +98,7 @@ def regenerate_tab(frame: Frame) -> None:
                     latest = gr.Image(label="Latest picture", elem_id="latest", height=134, interactive=False, buttons=[])
             progress = gr.Markdown(FIRST, elem_id="regenerate-progress", elem_classes="hint")
     wanted = make_table({"asked": 35, "now": 15, "why": 50}, "Asked, and how the open picture stands", "wanted")
-    with gr.Row():
+    with gr.Row(elem_id="made"):
         with gr.Column(scale=2, min_width=320):
             slider = gr.ImageSlider(label="Before | after", elem_id="before-after", interactive=False, format="png")
         with gr.Column(scale=2, min_width=320):
@@ -187,8 +191,10 @@ def _chosen_row(look: Look, evt: gr.EventData, ids: list[str]) -> Done | None:
 # Long work: told of step by step, and ended after the picture being made
 
 
-Work = Callable[..., Iterator[tuple[str, Attempt | None]]]
-"""(studio, visitor, sample id, *inputs) -> one line for a person after each step, with what it made."""
+Line = tuple[str, Attempt | Told | None]
+"""One line for a person, with what was made or told."""
+Work = Callable[..., Iterator[Line]]
+"""(studio, visitor, sample id, *inputs) -> a line after each step."""
 
 
 def _long(
@@ -210,16 +216,20 @@ def _long(
     def run(visitor: Any, sample_id: Any, *values: Any) -> Iterator[list[Any]]:
         rest: list[Any] = [gr.skip()] if picture else []
         try:
-            for line, attempt in work(studio, visitor_of(visitor), str(sample_id or ""), *values):
-                if picture and attempt and attempt.candidate:
-                    rest = [attempt.candidate.sample.image]
+            for line, what in work(studio, visitor_of(visitor), str(sample_id or ""), *values):
+                if picture and isinstance(what, Told) and what.preview is not None:
+                    rest = [what.preview]
+                elif picture and isinstance(what, Attempt) and what.candidate:
+                    rest = [what.candidate.sample.image]
                 yield [line, gr.skip(), *rest]
         except SpaceStudioError as error:
             gr.Warning(str(error), duration=12, title="Not done")
             yield [f"Not done: {plain(error)}", gr.skip(), *rest]
         finally:
             studio.end_work(visitor_of(visitor))
-        yield [gr.skip(), gr.Button(interactive=False), *([gr.skip()] if picture else [])]
+        made = studio.candidates(visitor_of(visitor), str(sample_id or ""))
+        latest = [made[-1].sample.image if made else None]  # not the preview of one that was stopped
+        yield [gr.skip(), gr.Button(interactive=False), *(latest if picture else [])]
 
     def stop(visitor: Any) -> str:
         studio.stop_work(visitor_of(visitor))
@@ -239,31 +249,35 @@ def _long(
 
 def _make(
     studio: Studio, visitor: str, sample_id: str, engine: str, seed: float | None, count: float | None
-) -> Iterator[tuple[str, Attempt | None]]:
+) -> Iterator[Line]:
     many = max(1, min(MOST, int(count or 1)))
     yield f"0 of {many}…", None
-    yield from _steps(studio, visitor, studio.regenerate_many(
-        visitor, [sample_id], engine, int(seed or 0), many, lambda: studio.works(visitor)
-    ))  # fmt: skip
+    yield from _steps(studio, visitor, overheard(lambda hear: studio.regenerate_many(
+        visitor, [sample_id], engine, int(seed or 0), many, lambda: studio.works(visitor), hear
+    )))  # fmt: skip
 
 
 def _many(
     studio: Studio, visitor: str, _: str, ids: list[str], engine: str, seed: float | None, count: float | None
-) -> Iterator[tuple[str, Attempt | None]]:
+) -> Iterator[Line]:
     if not ids:
         raise InputError("No sample was chosen", next_step="Tick the samples first; those with a wish are listed")
     many = max(1, min(MOST, int(count or 1)))
     yield f"0 of {many * len(ids)}…", None
-    yield from _steps(studio, visitor, studio.regenerate_many(
-        visitor, ids, engine, int(seed or 0), many, lambda: studio.works(visitor)
-    ))  # fmt: skip
+    yield from _steps(studio, visitor, overheard(lambda hear: studio.regenerate_many(
+        visitor, ids, engine, int(seed or 0), many, lambda: studio.works(visitor), hear
+    )))  # fmt: skip
 
 
-def _steps(studio: Studio, visitor: str, attempts: Iterator[Attempt]) -> Iterator[tuple[str, Attempt | None]]:
+def _steps(studio: Studio, visitor: str, attempts: Iterator[Attempt | Told]) -> Iterator[Line]:
     """A line after each picture: how far, how the last one stands, and each failed one with its reason."""
     made: dict[str, Candidate] = {}
-    troubles, number, total = [], 0, 0
+    troubles: list[str] = []
+    number = total = 0
     for a in attempts:
+        if isinstance(a, Told):
+            yield _paragraphs(f"**{len(made)} made**, {plain(a.words)}", troubles), a
+            continue
         number, total = a.number, a.total
         made |= {a.candidate.id: a.candidate} if a.candidate else {}
         last = f"{plain(a.item)}: {_signs(a.candidate)}" if a.candidate else f"{plain(a.item)}: nothing was made"
@@ -276,12 +290,16 @@ def _steps(studio: Studio, visitor: str, attempts: Iterator[Attempt]) -> Iterato
     yield _paragraphs(f"**{len(made)} made.**{ended}{stands}", troubles), None
 
 
-def _retry(studio: Studio, visitor: str, sample_id: str, which: str) -> Iterator[tuple[str, Attempt | None]]:
+def _retry(studio: Studio, visitor: str, sample_id: str, which: str) -> Iterator[Line]:
     if not which:
         raise InputError("There is no candidate yet", next_step="Regenerate first")
     yield f"Other places for what failed: 0 of {RETRIES} tries…", None
     found, tries, why = None, 0, ""
-    for a in studio.retry(visitor, sample_id, which, RETRIES, lambda: studio.works(visitor)):
+    go_on = partial(studio.works, visitor)
+    for a in overheard(lambda hear: studio.retry(visitor, sample_id, which, RETRIES, go_on, hear)):
+        if isinstance(a, Told):
+            yield f"Try {tries + 1}: {plain(a.words)}", a
+            continue
         found, tries, why = a.candidate or found, a.number, a.problem
         yield f"Other places for what failed: {a.number} of {a.total} tries…", a
     word = "try" if tries == 1 else "tries"
@@ -299,14 +317,14 @@ def _paragraphs(first: str, rest: Sequence[str]) -> str:
 
 def _signs(c: Candidate) -> str:
     n = c.counts
-    return f"✓ {n['verified']} ✗ {n['failed']} ? {n['undecided']}"
+    return f"✓ {n['verified']} verified · ✗ {n['failed']} failed · ? {n['undecided']} undecided"
 
 
 def _wishful(studio: Studio) -> Callable[[Any], Any]:
     def listed(visitor: Any) -> Any:
         entries = studio.wishful(visitor_of(visitor))
         choices = [(e.name, e.id) for e in entries]
-        return gr.update(choices=choices, value=[e.id for e in entries])
+        return gr.update(choices=choices, value=[e.id for e in entries], info=None if entries else NO_WISH)
 
     return listed
 
@@ -417,7 +435,7 @@ def _badges(c: Candidate, s: Sample, is_best: bool) -> str:
     for r in c.sample.verdicts:
         said = plain(statement(Relation(r.subject, r.predicate, r.object), names))
         badge = f'<span class="{verdict_badge(r).css_class}">{OUTCOMES[r.verdict]}</span>'
-        lines.append(f"{badge} **{said}** {plain(_why(r, names))}")
+        lines.append(f"{badge} **{said}** · {plain(_why(r, names))}")
     lines += [f"Note: {plain(w)}" for w in c.sample.warnings]
     return "\n\n".join(lines)
 

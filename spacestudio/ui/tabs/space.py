@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
 
 COLORS = [("photo", "photo"), ("layer", "layer"), ("object", "object")]
+BELOW = "below the floor as estimated"
+SUNKEN = (
+    "Below the floor as estimated: the floor is one plane through the lowest large surface of the cloud. Where the ground "
+    "slopes or has a step, or the depth is not exact there, an object seems to reach below it."
+)
 FEWEST, START = 2_000, 20_000
 """Points drawn in the browser: the least that can be asked for, and what is drawn unless asked."""
 
@@ -48,11 +54,12 @@ def space_tab(frame: Frame) -> None:
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             placed = make_table(
-                {"object": 40, "sides of its turned box": 36, "above the floor": 24},
+                {"object": 34, "sides of its turned box": 36, "lowest part": 30},
                 "Objects in space (click one to choose it)",
                 "placed",
                 300,
             )
+            sunken = gr.Markdown(elem_id="placed-note", elem_classes="quiet")
         with gr.Column(scale=2, min_width=320):
             with gr.Row():
                 fov = gr.Number(
@@ -70,7 +77,7 @@ def space_tab(frame: Frame) -> None:
         model = gr.Model3D(label="Full cloud", elem_id="full-cloud", height=420, clear_color=(0.1, 0.1, 0.12, 1.0))
         file = gr.File(label="cloud.ply", interactive=False, elem_id="full-cloud-file", height=60)
     opened = gr.State("")
-    outputs = [plot, facts, fov, height, seen_from, seen, placed, model, file]
+    outputs = [plot, facts, fov, height, seen_from, seen, placed, sunken, model, file]
     frame.add(View("space", outputs, draw, [color, budget, tools, opened]))
     frame.redraw([color, budget])
     frame.on(tools.turn, lambda look: None, trigger_mode="always_last")
@@ -100,7 +107,7 @@ def draw(look: Look, color: ColorBy, budget: float, view: Viewpoint, opened: str
     s = look.sample
     if s is None or s.cloud is None:
         why = "This sample has no depth, so it has no cloud. Give it a depth file in the Image tab." if s else EMPTY
-        return [None, why, None, None, "", [], [], None, None]
+        return [None, why, None, None, "", [], [], "", None, None]
     figure = cloud_figure(
         s.cloud,
         s.objects,
@@ -124,7 +131,8 @@ def draw(look: Look, color: ColorBy, budget: float, view: Viewpoint, opened: str
         gr.update(label=label, value=None, interactive=bool(name)),
         _seen_words(view, relations, name),
         rows[:200],
-        _placed(names, s),
+        (rows_placed := placed_rows(names, s)),
+        SUNKEN if any(BELOW in row[2] for row in rows_placed) else "",
         *([gr.skip(), gr.skip()] if opened == _cloud_key(s) else [None, None]),
     ]
 
@@ -174,14 +182,26 @@ def _facts(s: Sample) -> str:
     return f"{text} (by {plain(open3d_room.backend())}). {lengths}" + (f" {plain(note)}" if note else "")
 
 
-def _placed(names: dict[str, str], s: Sample) -> list[list[str]]:
-    unit = " m" if s.cloud is not None and s.cloud.unit == "m" else ""
-    rows = []
-    for object_id, box in s.space.boxes.items():
-        sides = " × ".join(f"{v:.2f}" for v in box.extent.tolist()) + unit
-        height = s.space.heights.get(object_id)
-        rows.append([names[object_id], sides, "–" if height is None else f"{height[0]:.2f}{unit}"])
-    return rows
+def placed_rows(names: Mapping[str, str], s: Sample) -> list[list[str]]:
+    """Each object's name, the sides of its turned box, and where its lowest part is, with their unit."""
+    unit = "m" if s.cloud is not None and s.cloud.unit == "m" else "relative units"
+    return [
+        [
+            names[object_id],
+            " × ".join(f"{v:.2f}" for v in box.extent.tolist()) + f" {unit}",
+            _lowest(s.space.heights.get(object_id), unit),
+        ]
+        for object_id, box in s.space.boxes.items()
+    ]
+
+
+def _lowest(heights: tuple[float, float] | None, unit: str) -> str:
+    if heights is None:
+        return "–"
+    height = round(heights[0], 2)
+    if height == 0:
+        return "on the floor"
+    return f"{abs(height):.2f} {unit} {'above the floor' if height > 0 else BELOW}"
 
 
 def _cloud_key(s: Sample) -> str:
