@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.startup import free_port
 from spacestudio.services.studio import Studio
 from tests.services.test_studio import correctable
 from tests.support import DATA, motorcycle
@@ -27,7 +28,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Stud
 
     studio = Studio(tmp_path_factory.mktemp("data"))
     demo = build(studio)
-    options = launch_options(studio, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", blocked_paths=[])
+    own = {"server_name": "127.0.0.1", "server_port": free_port(), "blocked_paths": []}  # two workers must not meet
+    options = launch_options(studio, prevent_thread_lock=True, quiet=True, **own)
     _, url, _ = demo.launch(**options)
     yield url, studio
     demo.close(verbose=False)

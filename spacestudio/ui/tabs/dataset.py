@@ -111,8 +111,8 @@ def dataset_tab(frame: Frame) -> None:
             )
     page, marked, known, wish = gr.State(0), gr.State([]), gr.State([]), gr.State(None)
     listing = [count, table, chosen, page, marked, known]
-    own = [name, review, really, history, asking, final]
-    frame.add(View("dataset", [*listing, *own], draw, [text, status, page, marked, known]))
+    own = [name, review, really, history, asking, final, about, rows]
+    frame.add(View("dataset", [*listing, *own], draw, [text, status, page, marked, known, form]))
     frame.redraw([text, status])
     frame.on(table.select, _open_row, event_data=True)
     frame.on([rename.click, name.submit], _rename, [name])
@@ -151,7 +151,7 @@ def dataset_tab(frame: Frame) -> None:
     frame.on(do.click, _bulk, [wish], slow=True)
     inputs = [frame.visitor, marked, form]
     for control in (marked.change, form.change):
-        control(shown(lambda visitor, ids, name: _preview(frame, visitor, ids, name)), inputs, [about, rows], **quick)
+        control(shown(lambda visitor, ids, name: _preview(frame.studio, visitor, ids, name)), inputs, [about, rows], **quick)
     export.click(
         shown(lambda visitor, ids, name: _export(frame, visitor, ids, name)),
         inputs,
@@ -202,18 +202,20 @@ def count_words(start: int, now: int, found: int, every: int, chosen: int) -> st
     return f"{which} · **{chosen}** chosen"
 
 
-def draw(look: Look, text: str | None, status: str, page: int, marked: list[str], known: list[str]) -> list[Any]:
-    """A page of this visitor's samples; new ones are chosen, others stay as they were."""
+def draw(look: Look, text: str | None, status: str, page: int, marked: list[str], known: list[str], form: str) -> list[Any]:
+    """A page of this visitor's samples, new ones chosen and others as they were, and rows an export would hold."""
     fresh = [entry.id for entry in look.studio.samples(look.visitor) if entry.id not in set(known)]
     s = look.sample
+    listing = list_values(look.studio, look.visitor, text, status, page, [*marked, *fresh])
     return [
-        *list_values(look.studio, look.visitor, text, status, page, [*marked, *fresh]),
+        *listing,
         s.name if s else "",
         s.review if s else "draft",
         gr.Row(visible=False),
         history_words(s) if s else "",
         gr.Column(visible=False),
         gr.Column(visible=False),
+        *_preview(look.studio, look.visitor, listing[4], form),
     ]
 
 
@@ -291,10 +293,10 @@ def _review(look: Look, status: str) -> None:
     look.studio.act(look.visitor, look.sample.id, lambda s: [("review", {"status": status})])
 
 
-def _preview(frame: Frame, visitor: Any, ids: list[str], name: str) -> tuple[str, str]:
+def _preview(studio: Studio, visitor: Any, ids: list[str], name: str) -> tuple[str, str]:
     if not ids:
         return f"{FORMATS[name].help} No sample is chosen.", ""
-    rows, count = frame.studio.preview(visitor_of(visitor), ids[:PREVIEWED], name)
+    rows, count = studio.preview(visitor_of(visitor), ids[:PREVIEWED], name)
     text = json.dumps(rows, indent=1, ensure_ascii=False)
     of = f" of the first {PREVIEWED} of {len(ids)} chosen samples" if len(ids) > PREVIEWED else ""
     if not count:
