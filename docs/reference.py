@@ -52,6 +52,21 @@ what would be downloaded, where it would run, and what to do about what can't ru
 - What ran stands in a sample's provenance: model, version, device, precision and every parameter.
 - Whatever goes wrong (no network, a gated model, a full disk, no memory) is one line with the next step, and the sample
   stays as it was.
+- Tests run every engine's real loading and inference code on tiny models of random weights. How well the real weights do has
+  not been measured here.
+
+## Language models
+
+`endpoint` talks to any OpenAI-compatible address (`SPACE_STUDIO_LANGUAGE_URL` and `_MODEL`), `hub` to a model that the Hub's
+inference providers run, `transformers` to one on this machine. The key comes from `SPACE_STUDIO_LANGUAGE_KEY` or
+`OPENAI_API_KEY` (the Hub's from `HF_TOKEN`) and goes nowhere but into the request. Replies must fit a JSON schema; they are
+asked for again a bounded number of times (`_REPAIRS`, `_TRIES`, `_TIMEOUT_S`, `_PATIENCE_S`, `_TOKENS`), then the built-in
+grammar takes over and the sample says so. Calls, tokens, rejections and, with `_PRICE_IN` and `_PRICE_OUT` per million
+tokens, the cost are counted.
+
+- `synthesize --language E` lets it write scenes; `--layout E` lets it propose places, which the solver repairs.
+- `--words E`, `--check E` and `--predicates E` (also for `analyze`) word questions, drop or flag those that a picture does
+  not bear out, and add undecided relations in open vocabulary.
 
 ## Depth by name
 

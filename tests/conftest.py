@@ -27,10 +27,11 @@ LOCAL = {"127.0.0.1", "localhost", "::1", ""}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All browser tests run in one worker, so one Chromium serves them."""
+    """All browser tests run in one worker, so one Chromium serves them; one that timed out is tried once more, and told of."""
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
 
 
 @pytest.fixture(scope="session")

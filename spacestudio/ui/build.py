@@ -93,6 +93,7 @@ def build(studio: Studio) -> gr.Blocks:
             shown(_still_waits(studio)),
             [visitor, sample, ask],
             None,
+            trigger_mode="always_last",
             show_progress="hidden",
             api_visibility="private",
         )

@@ -215,6 +215,8 @@ class Frame:
             settings |= {"show_progress": "full", "show_progress_on": self.header.outputs[1]}
         if getattr(listener, "event_name", "") in EDITS and "js" not in options:
             settings["js"] = busy("working…" if slow else "saving…")
+        if getattr(listener, "event_name", "") == "input":  # what was chosen last must count
+            settings["trigger_mode"] = "always_last"
         handler = shown(event_handler if event_data else plain_handler)
         listener(handler, [*self.inputs, *inputs], self.outputs, **(settings | options))
 

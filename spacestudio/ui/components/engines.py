@@ -25,6 +25,7 @@ def engine_menu(registry: Registry, label: str, elem_id: str, **options: Any) ->
         lambda name: gr.Dropdown(info=facts(registry, name)),
         menu,
         menu,
+        trigger_mode="always_last",
         queue=False,
         show_progress="hidden",
         api_visibility="private",

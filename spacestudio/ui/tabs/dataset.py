@@ -143,7 +143,7 @@ def dataset_tab(frame: Frame) -> None:
     back_page.click(relist(step=-1), given, listing, **quick)
     next_page.click(relist(step=1), given, listing, **quick)
     for listener, how in ((every.click, "all"), (found.click, "found"), (none.click, "none"), (chosen.input, "ticked")):
-        listener(relist(how), given, listing, **quick)
+        listener(relist(how), given, listing, trigger_mode="always_last", **quick)
     for act, button in acts.items():
         ask = shown(lambda visitor, marked, act=act: _ask(frame, visitor, marked, act))
         button.click(ask, [frame.visitor, marked], [asking, asked, wish], **quick)

@@ -108,7 +108,7 @@ def questions_tab(frame: Frame) -> None:
         )
     frame.on(save.click, _save, [key, question, answer, fix])
     for button, judged in ((accept, "accepted"), (reject, "rejected"), (flag, "flagged")):
-        frame.on(button.click, _judge(judged), [key])
+        frame.on(button.click, _judge(judged), [key], trigger_mode="multiple")
     frame.on(table.edit, _edited, [keys, fix], event_data=True, trigger_mode="multiple")
     bulk = ((accept_all, "accepted"), (reject_all, "rejected"), (flag_all, "flagged"), (reopen_all, "proposed"))
     for button, judged in bulk:

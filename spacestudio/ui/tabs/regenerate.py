@@ -158,8 +158,8 @@ def regenerate_tab(frame: Frame) -> None:
     frame.on([add.click, label.submit], _add, [label])
     frame.on(remove.click, _remove, [subject])
     frame.on(order.input, lambda look, object_id: Done(selected=object_id or ""), [order])
-    frame.on(nearer.click, lambda look: _shift(look, -1))
-    frame.on(farther.click, lambda look: _shift(look, 1))
+    frame.on(nearer.click, lambda look, chosen: _shift(look, chosen, -1), [order])
+    frame.on(farther.click, lambda look, chosen: _shift(look, chosen, 1), [order])
     frame.on(reset.click, lambda look: _act(look, lambda s: [("want.reset", {})]))
     frame.on(set_prompt.click, _prompt, [prompt, negative])
     frame.on(keep.click, _keep, [which])
@@ -558,17 +558,19 @@ def _remove(look: Look, subject: str | None) -> None:
     _act(look, lambda s: [("want.remove", {"id": subject})])
 
 
-def _shift(look: Look, step: int) -> None:
-    """The selected object one place nearer (-1) or farther (1) in the depth order."""
+def _shift(look: Look, chosen: str | None, step: int) -> Done:
+    """The object chosen in the list one place nearer (-1) or farther (1) in the depth order."""
     line = depth_order(look.opened())
-    if look.selected not in line:
+    moved = chosen if chosen in line else look.selected
+    if moved not in line:
         raise InputError("No object was chosen", next_step="Choose one in the list, or press its box")
-    place = line.index(look.selected)
+    place = line.index(moved)
     there = place + step
     if not 0 <= there < len(line):
         raise InputError(f"It is the {'nearest' if step < 0 else 'farthest'} one already")
     line[place], line[there] = line[there], line[place]
     _act(look, lambda _: [("want.order", {"order": line})])
+    return Done(selected=moved)
 
 
 def _prompt(look: Look, prompt: str, negative: str) -> None:
