@@ -4,8 +4,9 @@
 
 The studio and the peer run as processes of their own and are clicked in turn in one browser, 1440 × 900. The clock starts
 at the page's own pointer or key event and stops at the last change of the page before nothing is awaited from the server
-and nothing has changed for 250 ms; messages that fade are left out. `FULL=1` repeats each act 40 times, else 12. Bytes are
-what came over the wire. The peer's button returns one word: no click of a Gradio page is faster than that.
+and nothing has changed for 250 ms; messages that fade are left out. `FULL=1` repeats each act 40 times, else 12. Bytes, of
+pages and the 3D tab, are what came over the wire. The peer's button returns one word: no click of
+a Gradio page is faster than that.
 """
 
 from __future__ import annotations
@@ -314,8 +315,8 @@ def main() -> None:
             if len(times) > 3
             else [f"{min(times):.0f} ms", "", ""]
         )
-        size = statistics.median(n for _, n in results) / 1e3
-        rows.append([title, *spread, f"{statistics.median(times) / unit:.1f} x", f"{size:.0f} kB"])
+        size = f"{statistics.median(n for _, n in results) / 1e3:.0f} kB" if "page" in title or "3D" in title else ""
+        rows.append([title, *spread, f"{statistics.median(times) / unit:.1f} x", size])
     head = ["", "median", "90 %", "99 %", "to a click of the peer", "received"]
     print(table(f"From click to settled screen, {ROUNDS} times each, {os.cpu_count()} cores", head, rows))
 
