@@ -37,7 +37,7 @@ from spacestudio.ui.session import must_open, opened, plain, shown
 
 SIGNS = {"true": "✓ true", "false": "✗ false", "undecided": "? undecided"}
 SHOWN_FAMILIES = ["direction", "support", "depth"]
-COLUMNS = {"#": 7, "subject": 16, "relation": 18, "object": 17, "frame": 14, "verdict": 15, "margin": 13}
+COLUMNS = {"#": 7, "subject": 15, "relation": 18, "object": 17, "frame": 14, "verdict": 14, "margin": 15}
 CHOSEN = "background: color-mix(in srgb, var(--studio-accent) 20%, transparent); font-weight: 600;"
 MAX_EDGES, MAX_THUMBS, MAX_CLASHES, MAX_WAYS = 120, 80, 12, 8
 PREDICATES = [p for name in FAMILIES for p in family(name).predicates]
