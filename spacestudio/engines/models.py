@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -408,6 +408,33 @@ def whole(weights: Weights, report: dict[str, Any], spare: Callable[[str], bool]
             f"“{weights.where}” lacks {len(lacking)} weights of {weights.title}, {lacking[0]} first",
             next_step=weights.remedy,
         )
+
+
+def network_of(weights: Weights, folder: Path, made: Any, kinds: Sequence[str], hub_name: str, place: Device) -> Any:
+    """A network of transformers from its folder, whole, on a device, ready to compute.
+
+    Args:
+        made: a class of transformers with `from_pretrained`.
+        kinds: the configuration's `model_type` must be one of these.
+        hub_name: a model that would do, for the message.
+
+    Raises:
+        Unavailable: of another kind, broken, or it lacks weights.
+    """
+    from transformers import AutoConfig
+
+    safe = {"trust_remote_code": False, "local_files_only": True}
+    with loading(weights):
+        kind = AutoConfig.from_pretrained(folder, **safe).model_type
+        if kind not in kinds:
+            accepted = f"{hub_name}, a model of its kind, or a folder that holds one"
+            raise Unavailable(f"“{weights.where}” is no {weights.title} model but “{kind}”", accepted)
+        network, report = made.from_pretrained(
+            folder, use_safetensors=True, dtype=place.dtype, output_loading_info=True, **safe
+        )
+        network = network.to(place.name).eval()
+    whole(weights, report)
+    return network
 
 
 def on_gpu(seconds: int) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.depth import DepthMap
-from spacestudio.engines.models import SHELF, Device, Weights, device, loading, on_gpu, running, whole
+from spacestudio.engines.models import SHELF, Device, Weights, device, loading, network_of, on_gpu, running
 from spacestudio.engines.progress import tell
 from spacestudio.engines.protocols import Detection, Image
 from spacestudio.errors import Unavailable
@@ -123,20 +123,12 @@ class TextDetector:
         Raises:
             Unavailable: with what failed, in one line.
         """
-        folder, safe = self._weights.folder(), {"trust_remote_code": False, "local_files_only": True}
+        folder, made = self._weights.folder(), transformers.AutoModelForZeroShotObjectDetection
+        network = network_of(self._weights, folder, made, self.kinds, self.hub, self._device)
         with loading(self._weights):
-            kind = transformers.AutoConfig.from_pretrained(folder, **safe).model_type
-            if kind not in self.kinds:
-                accepted = f"{self.hub}, a model of its kind, or a folder that holds one"
-                raise Unavailable(f"“{self._weights.where}” is no {self.title} model but “{kind}”", accepted)
-            network, report = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(
-                folder, use_safetensors=True, dtype=self._device.dtype, output_loading_info=True, **safe
-            )
-            processor = transformers.AutoProcessor.from_pretrained(folder, **safe)
-            network = network.to(self._device.name).eval()
+            processor = transformers.AutoProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         if len(processor.tokenizer) < network.config.text_config.vocab_size:  # the library invents an empty one
             raise Unavailable(f"“{self._weights.where}” lacks its vocabulary", next_step=self._weights.remedy)
-        whole(self._weights, report)
         return processor, network
 
     def _pixels(self, processor: Any, image: Image) -> dict[str, torch.Tensor]:

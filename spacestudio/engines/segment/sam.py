@@ -21,11 +21,10 @@ import transformers
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.depth import DepthMap
-from spacestudio.engines.models import SHELF, Device, Weights, device, loading, on_gpu, running, whole
+from spacestudio.engines.models import SHELF, Device, Weights, device, network_of, on_gpu, running
 from spacestudio.engines.progress import tell
 from spacestudio.engines.protocols import Image, Mask
 from spacestudio.engines.segment.grabcut import ellipse
-from spacestudio.errors import Unavailable
 
 NEED = 3 << 30
 """Memory a network and its work take, in bytes: 0.4 GB of weights, the rest on the way."""
@@ -159,17 +158,8 @@ class Sam:
         Raises:
             Unavailable: with what failed, in one line.
         """
-        folder, safe = self._weights.folder(), {"trust_remote_code": False, "local_files_only": True}
-        with loading(self._weights):
-            kind = transformers.AutoConfig.from_pretrained(folder, **safe).model_type
-            if kind not in self.kinds:
-                accepted = f"{self.hub}, a model of its kind, or a folder that holds one"
-                raise Unavailable(f"“{self._weights.where}” is no {self.title} model but “{kind}”", accepted)
-            network, report = self.architecture.from_pretrained(
-                folder, use_safetensors=True, dtype=self._device.dtype, output_loading_info=True, **safe
-            )
-            network = network.to(self._device.name).eval()
-        whole(self._weights, report)
+        folder = self._weights.folder()
+        network = network_of(self._weights, folder, self.architecture, self.kinds, self.hub, self._device)
         return _Loaded(network)
 
     def seen(self, height: int, width: int, side: int) -> tuple[int, int]:
