@@ -110,8 +110,8 @@ def dataset_tab(frame: Frame) -> None:
                 max_lines=24,
             )
     page, marked, known, wish = gr.State(0), gr.State([]), gr.State([]), gr.State(None)
-    listing = [count, table, chosen, page, marked, known]
-    own = [name, review, really, history, asking, final, about, rows]
+    listing = [count, table, chosen, page, marked, known, about, rows]
+    own = [name, review, really, history, asking, final]
     frame.add(View("dataset", [*listing, *own], draw, [text, status, page, marked, known, form]))
     frame.redraw([text, status])
     frame.on(table.select, _open_row, event_data=True)
@@ -128,18 +128,21 @@ def dataset_tab(frame: Frame) -> None:
     def relist(how: str = "", step: int = 0) -> Any:
         """A handler that turns the page, or chooses all, what the filter leaves, none, or on this page what is ticked."""
 
-        def run(visitor: Any, text: str | None, status: str, page: int, marked: list[str], ticked: list[str]) -> list[Any]:
+        def run(
+            visitor: Any, text: str | None, status: str, page: int, marked: list[str], ticked: list[str], form: str
+        ) -> list[Any]:
             owner = visitor_of(visitor)
             listed = frame.studio.samples(owner)
             left = [entry.id for entry in found_samples(listed, text, status)]
             here = set(left[page * PAGE : (page + 1) * PAGE])
             choices = {"": marked, "all": [entry.id for entry in listed], "found": left, "none": []}
             choices["ticked"] = [i for i in marked if i not in here] + [i for i in ticked if i in here]
-            return list_values(frame.studio, owner, text, status, page + step, choices[how])
+            listing = list_values(frame.studio, owner, text, status, page + step, choices[how])
+            return [*listing, *_preview(frame.studio, owner, listing[4], form)]
 
         return shown(run)
 
-    given = [frame.visitor, text, status, page, marked, chosen]
+    given = [frame.visitor, text, status, page, marked, chosen, form]
     back_page.click(relist(step=-1), given, listing, **quick)
     next_page.click(relist(step=1), given, listing, **quick)
     for listener, how in ((every.click, "all"), (found.click, "found"), (none.click, "none"), (chosen.input, "ticked")):
@@ -150,8 +153,7 @@ def dataset_tab(frame: Frame) -> None:
     leave.click(lambda: (gr.Column(visible=False), "", None), None, [asking, asked, wish], **quick)
     frame.on(do.click, _bulk, [wish], slow=True)
     inputs = [frame.visitor, marked, form]
-    for control in (marked.change, form.change):
-        control(shown(lambda visitor, ids, name: _preview(frame.studio, visitor, ids, name)), inputs, [about, rows], **quick)
+    form.change(shown(lambda visitor, ids, name: _preview(frame.studio, visitor, ids, name)), inputs, [about, rows], **quick)
     export.click(
         shown(lambda visitor, ids, name: _export(frame, visitor, ids, name)),
         inputs,
@@ -209,13 +211,13 @@ def draw(look: Look, text: str | None, status: str, page: int, marked: list[str]
     listing = list_values(look.studio, look.visitor, text, status, page, [*marked, *fresh])
     return [
         *listing,
+        *_preview(look.studio, look.visitor, listing[4], form),
         s.name if s else "",
         s.review if s else "draft",
         gr.Row(visible=False),
         history_words(s) if s else "",
         gr.Column(visible=False),
         gr.Column(visible=False),
-        *_preview(look.studio, look.visitor, listing[4], form),
     ]
 
 
