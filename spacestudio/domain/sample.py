@@ -14,6 +14,7 @@ from spacestudio.domain.cloud import PointCloud
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
 from spacestudio.domain.graph import Relation, SpatialGraph
+from spacestudio.domain.grounded import Exchange
 from spacestudio.domain.layout import Layout
 from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
@@ -76,6 +77,7 @@ class Sample:
         wished: whether the target is a person's wish about this picture.
         space: the floor, and the objects' turned boxes.
         variants: the objects measured under each assumption, the stated one first; empty when read from a folder.
+        exchanges: style -> its questions and answers in grounded text (`services.tell`); empty until a style is asked for.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Sample:
     wished: bool = False
     space: Space = field(default_factory=Space)
     variants: tuple[Measurements, ...] = ()
+    exchanges: Mapping[str, tuple[Exchange, ...]] = field(default_factory=dict)
 
     @property
     def width(self) -> int:

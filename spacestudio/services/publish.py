@@ -13,6 +13,7 @@ from spacestudio.formats import FORMATS
 from spacestudio.formats.archive import zip_folder
 from spacestudio.formats.door import reason
 from spacestudio.formats.format import Format
+from spacestudio.services.tell import told
 
 
 def publish(samples: Sequence[Sample], format_name: str, out: Path) -> list[Path]:
@@ -37,17 +38,17 @@ def publish(samples: Sequence[Sample], format_name: str, out: Path) -> list[Path
 def _write(samples: Sequence[Sample], form: Format, out: Path) -> list[Path]:
     if out.suffix.lower() != ".zip":
         out.mkdir(parents=True, exist_ok=True)
-        return form.write(samples, out)
+        return form.write([told(s) for s in samples], out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / out.stem
         folder.mkdir()
-        form.write(samples, folder)
+        form.write([told(s) for s in samples], folder)
         zip_folder(folder, out)
     return [out]
 
 
 def preview(samples: Sequence[Sample], format_name: str, limit: int = 20) -> tuple[list[dict[str, Any]], int]:
     """The first rows an export would hold, and how many there are."""
-    rows: list[dict[str, Any]] = FORMATS.load(format_name).rows(samples)
+    rows: list[dict[str, Any]] = FORMATS.load(format_name).rows([told(s) for s in samples])
     return rows[:limit], len(rows)

@@ -10,10 +10,13 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spacestudio.cli.common import Json, Out, answer, fail, tell
+from spacestudio.cli.run import app as run_app
+from spacestudio.cli.score import app as score_app
 from spacestudio.errors import InputError, SpaceStudioError, UnknownName
 
 if TYPE_CHECKING:
@@ -23,8 +26,9 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+app.add_typer(score_app, name="score")
+app.add_typer(run_app, name="run")
+
 Words = Annotated[
     str,
     typer.Option("--words", help="Language model that rewords questions: endpoint, hub, transformers, also with :MODEL."),
@@ -50,26 +54,6 @@ def main() -> None:
         fail(str(error), 2 if isinstance(error, UnknownName) else 1)
     except BrokenPipeError:
         sys.exit(1)
-
-
-def fail(line: str, status: int = 1) -> NoReturn:
-    """One line on standard error, and the exit status."""
-    print(line, file=sys.stderr)
-    sys.exit(status)
-
-
-def tell(line: str) -> None:
-    """Progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def answer(value: dict[str, Any], as_json: bool, lines: list[str]) -> None:
-    """The result: one JSON object, or lines to read."""
-    if as_json:
-        print(json.dumps(value, ensure_ascii=False))
-    else:
-        for line in lines:
-            print(line)
 
 
 def _report(report: Report, as_json: bool) -> None:

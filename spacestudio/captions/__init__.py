@@ -1,0 +1,1 @@
+"""What is true of a picture, in words: captions with explicit relations, and the grounded texts of SpaceSGG."""

@@ -1,0 +1,33 @@
+"""What all commands share: options, results, progress, one-line failures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+
+def fail(line: str, status: int = 1) -> NoReturn:
+    """One line on standard error, and the exit status."""
+    print(line, file=sys.stderr)
+    sys.exit(status)
+
+
+def tell(line: str) -> None:
+    """Progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def answer(value: dict[str, Any], as_json: bool, lines: list[str]) -> None:
+    """The result: one JSON object, or lines to read."""
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False))
+    else:
+        for line in lines:
+            print(line)

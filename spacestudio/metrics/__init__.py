@@ -1,0 +1,1 @@
+"""Predictions against truths: figures with their counts and intervals. Values in, a `Report` out; files are read elsewhere."""
