@@ -27,6 +27,7 @@
     { id: "tab-regenerate", group: "Tabs", words: "Regenerate", keys: ["5"], tab: "regenerate" },
     { id: "tab-questions", group: "Tabs", words: "Questions", keys: ["6"], tab: "questions" },
     { id: "tab-dataset", group: "Tabs", words: "Data set", keys: ["7"], tab: "dataset" },
+    { id: "tab-evaluate", group: "Tabs", words: "Evaluate", keys: ["8"], tab: "evaluate" },
   ];
   const STORED = "space-studio-keys";
   const NOT_TEXT = ["button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit"];
@@ -254,15 +255,16 @@
 
   // ---- what a button's key is, told by the button ------------------------------------------------------------------------
   const NAMES = { "sample-next": "Next sample", "sample-previous": "Previous sample" };
-  function tell(ev) {
-    const button = ev.target instanceof Element && ev.target.closest("button[id]");
+  function tell(node) {
+    const button = node instanceof Element && node.closest("button[id]");
     if (!button) return;
     const action = ACTIONS.find((a) => a.press?.includes(button.id) || (a.tab && button.id === "tab-" + a.tab + "-button"));
     const what = button.dataset.what ? ` “${button.dataset.what}”` : "";
     if (action) button.title = `${action.words}${what} (${keysOf(action).join(" or ")})`;
   }
-  document.addEventListener("pointerover", tell);
-  document.addEventListener("focusin", tell);
+  document.addEventListener("pointerover", (ev) => tell(ev.target));
+  document.addEventListener("focusin", (ev) => tell(ev.target));
+  document.addEventListener("studio-drawn", () => ["undo", "redo"].forEach((id) => tell(document.getElementById(id))));
   new MutationObserver((_, watcher) => {
     const waiting = Object.entries(NAMES).filter(([id, name]) => {
       const button = document.getElementById(id);

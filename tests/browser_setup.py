@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BY_HAND = "apt-get install chromium"
@@ -57,6 +58,25 @@ def required() -> bool:
 def missing() -> str:
     """Why a browser test can't run and what to do."""
     return f"no Chromium; install one with `{BY_HAND}` or `{Path(sys.executable).parent}/playwright install chromium`"
+
+
+def slow_down(browser: Any, times: float) -> None:
+    """Let the scripts of every page in a Playwright browser's later contexts take that many times as long."""
+    new_context = browser.new_context
+
+    def slow_context(**options: Any) -> Any:
+        context = new_context(**options)
+        new_page = context.new_page
+
+        def slow_page() -> Any:
+            page = new_page()
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
+            return page
+
+        context.new_page = slow_page
+        return context
+
+    browser.new_context = slow_context
 
 
 def _playwrights() -> str | None:

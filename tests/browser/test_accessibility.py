@@ -11,10 +11,9 @@ from axe_playwright_python.base import AXE_SCRIPT
 
 from spacestudio.services.studio import Studio
 from spacestudio.ui.build import TABS
-from tests.browser.test_walkthrough import open_tab, served, status_has
+from tests.browser.steps import arrive, open_tab, status_has
 
 pytestmark = pytest.mark.browser
-__all__ = ["served"]
 
 INSIDE_GRADIO = {
     # the placeholder of an empty figure, picture or file; the lock of a table's column
@@ -52,8 +51,6 @@ def in_both_themes(page: Any) -> Iterator[tuple[str, list[str]]]:
     """Each tab's findings in light and in dark mode."""
     for _, title, *_rest in TABS:
         open_tab(page, title)
-        name = next(n for n, t, *_ in TABS if t == title)
-        page.wait_for_function("n => new URLSearchParams(location.search).get('tab') === n", arg=name)
         yield title, findings(page)
         page.evaluate("document.body.classList.add('dark')")
         yield f"{title}, dark", findings(page)
@@ -61,11 +58,8 @@ def in_both_themes(page: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def test_no_serious_finding_in_any_tab(page: Any, served: tuple[str, Studio]) -> None:
-    url, _ = served
-    page.set_default_timeout(60_000)
     page.emulate_media(reduced_motion="reduce")  # a colour halfway through a fade is no finding
-    page.goto(url, wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
+    arrive(page, served)
     found = {f"empty: {where}": lines for where, lines in in_both_themes(page) if lines}
     open_tab(page, "Image")
     page.click("#example-coffee")
@@ -79,10 +73,7 @@ def test_no_serious_finding_in_any_tab(page: Any, served: tuple[str, Studio]) ->
 
 
 def test_focus_is_seen_and_goes_in_reading_order(page: Any, served: tuple[str, Studio]) -> None:
-    url, _ = served
-    page.set_default_timeout(60_000)
-    page.goto(url, wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
+    arrive(page, served)
     page.evaluate("document.activeElement.blur()")
     order = []
     for _ in range(6):

@@ -5,50 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from spacestudio.domain.events import Event
 from spacestudio.services.studio import Studio
-from tests.browser.test_walkthrough import rows, served, shows, status_has, visitor_sample
+from tests.browser.steps import Screen, eventually, field, open_example, rows, screens, shows
 
-__all__ = ["served"]
 pytestmark = pytest.mark.browser
-SCREENS = [("light", 1440, 900), ("dark", 390, 844)]
 
 
-def start(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> tuple[Studio, str]:
+def start(page: Any, served: tuple[str, Studio], screen: Screen) -> tuple[Studio, str]:
     """The Data set tab of a visitor with 60 samples, every third a hall."""
-    url, studio = served
-    theme, width, height = screen
-    page.set_default_timeout(30_000)
-    page.set_viewport_size({"width": width, "height": height})
-    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
-    page.click("#example-coffee")
-    status_has(page, "coffee")
-    owner, sample = visitor_sample(studio, "coffee")
+    studio, owner, sample = open_example(page, served, screen=screen)
     for k in range(1, 60):
         made = dict(sample.events[0].payload) | {"name": f"Hall {k}" if k % 3 == 0 else f"kitchen {k}"}
         studio._create(owner, f"made-{k:08x}", [Event(1, "created", made), *sample.events[1:]])
-    page.goto(f"{url}?__theme={theme}&tab=dataset", wait_until="domcontentloaded")
+    page.goto(f"{served[0]}?__theme={screen[0]}&tab=dataset", wait_until="domcontentloaded")
     shows(page, "samples-count", "1–24 of 60 samples · 60 chosen")
     return studio, owner
 
 
 def press(page: Any, button: str) -> None:
-    """Press a button by its key."""
-    page.locator(f"#{button}").focus()
+    """Press a button by its key, once it can be pressed."""
+    page.locator(f"#{button}:enabled").focus()
     page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}-{s[1]}")
-def test_many_samples_are_found_chosen_and_judged_by_keyboard(
-    page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]
-) -> None:
+@screens
+def test_many_samples_are_found_chosen_and_judged_by_keyboard(page: Any, served: tuple[str, Studio], screen: Screen) -> None:
     studio, owner = start(page, served, screen)
     press(page, "samples-on")
     shows(page, "samples-count", "25–48 of 60")
-    assert rows(page, "samples-table")[0][0] == "25"
-    page.locator("#samples-text input, #samples-text textarea").fill("hall")
+    eventually(page, lambda: rows(page, "samples-table"), lambda all_: all_ and all_[0][0] == "25")
+    field(page, "samples-text").fill("hall")
     shows(page, "samples-count", "1–19 of 19 that the filter leaves, 60 samples in all")
     press(page, "choose-none")
     shows(page, "samples-count", "0 chosen")
@@ -70,9 +59,9 @@ def test_many_samples_are_found_chosen_and_judged_by_keyboard(
     assert flagged == [f"Hall {k}" for k in range(6, 60, 3)]
 
     # the filter by review, and a page's ticks, which leave other pages alone
-    page.locator("#samples-text input, #samples-text textarea").fill("")
+    field(page, "samples-text").fill("")
     shows(page, "samples-count", "1–24 of 60")
-    assert page.locator("#export-samples input:checked").count() == len([n for n in flagged if int(n[5:]) < 24])
+    expect(page.locator("#export-samples input:checked")).to_have_count(len([n for n in flagged if int(n[5:]) < 24]))
     press(page, "bulk-deleted")
     shows(page, "bulk-words", "Delete 18 samples for good?")
     press(page, "bulk-yes")

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 import pytest
+from playwright.sync_api import expect
 
+from spacestudio.domain.sample import Sample
 from spacestudio.services.studio import Studio
 from spacestudio.ui.components.cloud_tools import CloudTools
 from spacestudio.ui.components.layer_editor import LayerEditor
-from tests.browser.test_walkthrough import open_tab, rows, served, shows, visitor_sample
+from tests.browser.steps import (
+    DESK,
+    PHONE,
+    Screen,
+    eventually,
+    middle,
+    open_example,
+    open_tab,
+    place,
+    rows,
+    shows,
+    wait_rows,
+)
 
-__all__ = ["served"]
-VIEWPORTS = {"light": {"width": 1440, "height": 900}, "dark": {"width": 390, "height": 844}}
-STILL = """id => new Promise((done) => {
-  let last = "", same = 0;
-  const look = () => {
-    const box = document.getElementById(id)?.getBoundingClientRect();
-    const now = box ? [box.x, box.y, box.width, box.height].join(" ") : "";
-    same = now && now === last ? same + 1 : 0;
-    last = now;
-    same > 10 ? done(true) : requestAnimationFrame(look);
-  };
-  look();
-})"""
-"""True once an element has kept its place for ten frames: a drag begun earlier would miss."""
 AT = """id => {
   const plot = document.querySelector("#cloud .js-plotly-plot"), inner = plot._fullLayout.scene._scene;
   const p = inner.glplot.cameraParams, frame = plot.querySelector(".gl-container canvas").getBoundingClientRect();
@@ -93,37 +94,23 @@ def test_a_strip_is_validated_on_its_way_to_the_page() -> None:
 # ---- in a browser --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["light", "dark"])
-def studio_page(request: Any, browser: Any, served: tuple[str, Studio]) -> Iterator[tuple[Any, Studio, bool]]:
-    """A page with the motorcycle open (light on a desk, dark on a phone), the store, and whether it is a phone."""
-    url, studio = served
-    theme, phone = request.param, request.param == "dark"
-    context = browser.new_context(viewport=VIEWPORTS[theme], has_touch=phone)
-    context.set_default_timeout(60_000)
+@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+def opened(request: Any, browser: Any, served: tuple[str, Studio]) -> Iterator[tuple[Any, bool, Studio, str, Sample]]:
+    """A page with the motorcycle open, whether it is a phone, and the store, the visitor and the sample."""
+    screen: Screen = request.param
+    phone = screen is PHONE
+    context = browser.new_context(has_touch=phone)
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
-    shows(page, "status", "Nothing is open yet")
-    page.click("#example-motorcycle")
-    shows(page, "status", "motorcycle")
-    yield page, studio, phone
+    yield page, phone, *open_example(page, served, "motorcycle", screen=screen)
     context.close()
     assert not errors
 
 
-def go(page: Any, name: str, phone: bool) -> None:
-    """Open a tab, also one that a narrow page hides behind its menu."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if phone and not tab.is_visible():
-        page.locator(".overflow-menu button").first.click()
-    open_tab(page, name)
-
-
 def cut_point(page: Any, number: int) -> tuple[float, float]:
-    page.locator(f"#layer-strip [data-cut='{number}'] .grip").scroll_into_view_if_needed()
-    page.evaluate(STILL, "layer-strip")
-    box = page.locator(f"#layer-strip [data-cut='{number}'] .grip").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    grip = f"#layer-strip [data-cut='{number}'] .grip"
+    page.locator(grip).scroll_into_view_if_needed()
+    return middle(page, grip)
 
 
 def drag(page: Any, x: float, y: float, by: float, phone: bool) -> None:
@@ -140,31 +127,24 @@ def drag(page: Any, x: float, y: float, by: float, phone: bool) -> None:
 
 
 def layers_say(page: Any, count: int) -> None:
-    page.wait_for_function(
-        "n => document.querySelector('#layer-strip .ed-status').innerText.startsWith(n + (n === 1 ? ' layer,' : ' layers')) "
-        "|| (n === 1 && /^1 layer\\b/.test(document.querySelector('#layer-strip .ed-status').innerText))",
-        arg=count,
-    )
-    page.wait_for_function(
-        "n => new Set([...document.querySelectorAll(\"#layers [data-testid^='cell-']\")].map(c => c.dataset.row)).size === n",
-        arg=count,
-    )
+    """Wait until the strip and the table both tell of so many layers."""
+    expect(page.locator("#layer-strip .ed-status")).to_have_text(re.compile(rf"^\s*{count} layers?\b"))
+    wait_rows(page, "layers", count)
 
 
 @pytest.mark.browser
-def test_cuts_are_moved_added_and_removed(studio_page: tuple[Any, Studio, bool]) -> None:
-    page, studio, phone = studio_page
-    go(page, "Depth & layers", phone)
+def test_cuts_are_moved_added_and_removed(opened: tuple[Any, bool, Studio, str, Sample]) -> None:
+    page, phone, studio, owner, sample = opened
+    open_tab(page, "Depth & layers")
     shows(page, "layers", "white tub")
     layers_say(page, 2)
-    owner, sample = visitor_sample(studio, "motorcycle")
 
     def stored() -> list[float]:
         return [layer.near for layer in studio.open(owner, sample.id).layers[1:]]
 
     (found,) = stored()
-    assert " m" in page.locator("#layer-strip .ed-status").inner_text()  # this depth is metric
-    assert "Distance, m" in page.locator("#layer-strip svg").text_content()
+    expect(page.locator("#layer-strip .ed-status")).to_contain_text(" m")  # this depth is metric
+    expect(page.locator("#layer-strip svg")).to_contain_text("Distance, m")
 
     # the mouse, or a finger, drags a cut towards the camera: the layers follow in one act, which is undone in one
     x, y = cut_point(page, 0)
@@ -175,12 +155,13 @@ def test_cuts_are_moved_added_and_removed(studio_page: tuple[Any, Studio, bool])
     assert moved < found
     page.click("#undo")
     shows(page, "layer-strip", "found by themselves)")
+    page.locator("#undo:disabled").wait_for()
     assert stored() == [found]
 
     # the keyboard moves it by steps, gathered into one act; plus adds one, Delete removes it
     page.locator("#layer-strip svg").focus()
     page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Cut between layers 1 and 2"
+    expect(page.locator("#layer-strip :focus")).to_have_attribute("aria-label", "Cut between layers 1 and 2")
     for _ in range(3):
         page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("ArrowLeft")
@@ -188,67 +169,65 @@ def test_cuts_are_moved_added_and_removed(studio_page: tuple[Any, Studio, bool])
     page.locator("#undo:enabled").wait_for()  # the strip shows an edit before it is kept
     low, high = sample.depth.percentiles()
     shows(page, "layers", f"{low + (found + 0.145) * (high - low):.2f}")
-    assert stored() == [pytest.approx(found + 0.145, abs=1e-3)]
+    eventually(page, stored, [pytest.approx(found + 0.145, abs=1e-3)])
     page.keyboard.press("+")
     layers_say(page, 3)
     page.keyboard.press("Delete")
     layers_say(page, 2)
-    assert len(stored()) == 1
+    eventually(page, lambda: len(stored()), 1)
 
     # a double click adds one where it is; the button gives the found layers back
-    svg = page.locator("#layer-strip svg").bounding_box()
+    svg = place(page, "#layer-strip svg")
     page.mouse.dblclick(svg["x"] + svg["width"] - 40, svg["y"] + 50)
     layers_say(page, 3)
-    assert max(stored()) > 0.85
+    eventually(page, stored, lambda cuts: max(cuts) > 0.85)
     page.click("#layer-strip [data-cmd=auto]")
     shows(page, "layer-strip", "found by themselves)")
-    assert stored() == [found]
+    eventually(page, stored, [found])
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("example", "unit"), [("motorcycle", " m"), ("coffee", "relative: 0 near – 1 far")])
 def test_the_depth_under_the_pointer_says_its_unit(page: Any, served: tuple[str, Studio], example: str, unit: str) -> None:
-    page.set_default_timeout(60_000)
-    page.goto(served[0], wait_until="domcontentloaded")
-    shows(page, "status", "Nothing is open yet")
-    page.click(f"#example-{example}")
-    shows(page, "status", example)
-    open_tab(page, "Depth & layers")
-    page.locator("#depth-plot .js-plotly-plot .nsewdrag").wait_for()
-    page.evaluate(STILL, "depth-plot")
-    page.locator("#depth-plot .nsewdrag").hover()
-    page.wait_for_function(
-        "unit => (document.querySelector('#depth-plot .hoverlayer')?.textContent ?? '').includes(unit)", arg=unit
-    )
+    open_example(page, served, example, "Depth & layers")
+    x, y = middle(page, "#depth-plot .js-plotly-plot .nsewdrag")
+    said = page.locator("#depth-plot .hoverlayer", has_text=unit)
+
+    def told() -> bool:  # a pointer that rests says nothing to a plot that was drawn under it
+        page.mouse.move(x - 3, y)
+        page.mouse.move(x, y)
+        page.wait_for_timeout(300)
+        return bool(said.count())
+
+    eventually(page, told, True)
 
 
 @pytest.mark.browser
-def test_an_object_chosen_in_the_strip_is_chosen_in_space(studio_page: tuple[Any, Studio, bool]) -> None:
-    page, _, phone = studio_page
-    go(page, "Depth & layers", phone)
+def test_an_object_chosen_in_the_strip_is_chosen_in_space(opened: tuple[Any, bool, Studio, str, Sample]) -> None:
+    page, phone, *_ = opened
+    open_tab(page, "Depth & layers")
     shows(page, "layers", "white tub")
     bar = page.locator("#layer-strip [data-bar]", has_text="cardboard")
     bar.tap() if phone else bar.click()
     page.wait_for_function("() => document.querySelector('#layer-strip .le-bar.sel')?.textContent.includes('cardb')")
-    go(page, "3D", phone)
+    open_tab(page, "3D")
     shows(page, "seen-from", "with “cardboard box”")
     page.wait_for_function(
         """() => { const p = document.querySelector('#cloud .js-plotly-plot'); if (!p?._fullData) return false;
         const boxes = p._fullData.filter((t) => t.mode === 'lines'), wide = boxes.filter((t) => t.line.width === 9);
         return wide.length === 1 && wide[0].name === 'cardboard box' && boxes.filter((t) => t.opacity < 1).length === boxes.length - 1; }"""
     )
-    assert all("cardboard box" in row[0] for row in rows(page, "seen"))
+    eventually(page, lambda: rows(page, "seen"), lambda all_: all("cardboard box" in row[0] for row in all_))
 
 
 @pytest.mark.browser
-def test_viewpoints_clicks_and_the_budget(studio_page: tuple[Any, Studio, bool]) -> None:
-    page, studio, phone = studio_page
-    go(page, "3D", phone)
+def test_viewpoints_clicks_and_the_budget(opened: tuple[Any, bool, Studio, str, Sample]) -> None:
+    page, phone, _, _, sample = opened
+    open_tab(page, "3D")
     page.wait_for_function("() => document.querySelector('#cloud .js-plotly-plot')?._fullLayout?.scene?._scene?.glplot")
     shows(page, "seen-from", "from the front")
-    _, sample = visitor_sample(studio, "motorcycle")
     true_count = f"of {len(sample.cloud):,} points shown"
-    assert true_count in page.locator("#cloud .gtitle").text_content()
+    expect(page.locator("#cloud .gtitle")).to_contain_text(true_count)
 
     # fewer points are drawn when asked, and the true count stays in sight
     slider = page.locator("#cloud-budget input[type=range]")
@@ -261,7 +240,8 @@ def test_viewpoints_clicks_and_the_budget(studio_page: tuple[Any, Studio, bool])
     )
 
     # each viewpoint turns the camera at once, and the relations are those seen from there
-    said = {"front": rows(page, "seen")}
+    last = wait_rows(page, "seen", least=1)
+    said = {"front": last}
     for name in ("left", "back", "right", "top"):
         page.click(f"#cloud-tools [data-view={name}]")
         shows(page, "seen-from", f"from the {name}")
@@ -270,8 +250,8 @@ def test_viewpoints_clicks_and_the_budget(studio_page: tuple[Any, Studio, bool])
             " - document.querySelector('#cloud .js-plotly-plot').layout.meta.cameras[name].eye.x) < 1e-6",
             arg=name,
         )
-        assert page.locator(f"#cloud-tools [data-view={name}]").get_attribute("aria-pressed") == "true"
-        said[name] = rows(page, "seen")
+        expect(page.locator(f"#cloud-tools [data-view={name}]")).to_have_attribute("aria-pressed", "true")
+        said[name] = last = eventually(page, lambda: rows(page, "seen"), lambda now, last=last: now and now != last)
     assert any("right of white tub" in row[0] for row in said["left"])
     assert any("left of white tub" in row[0] for row in said["front"])
     assert said["left"] != said["right"] and said["back"] != said["front"]
@@ -281,7 +261,7 @@ def test_viewpoints_clicks_and_the_budget(studio_page: tuple[Any, Studio, bool])
     page.click("#cloud-tools [data-view=left]")
     shows(page, "seen-from", "from the left")
     page.locator("#cloud").scroll_into_view_if_needed()
-    page.evaluate(STILL, "cloud")
+    place(page, "#cloud")
     eye = page.evaluate(CAMERA)
     x, y = page.evaluate(AT, "motorcycle-1")
     if phone:

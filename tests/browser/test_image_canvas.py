@@ -6,43 +6,49 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.sample import Sample
 from spacestudio.services.studio import Studio
-from tests.browser.test_walkthrough import served, shows, status_has, visitor_sample
+from tests.browser.steps import (
+    DESK,
+    PHONE,
+    Point,
+    Screen,
+    drag,
+    eventually,
+    open_example,
+    open_tab,
+    place,
+    reads,
+    shows,
+    toast,
+)
 
-__all__ = ["served"]
 pytestmark = pytest.mark.browser
 WIDTH = 600
 TINT = "#boxes [data-mask={}] .tint"
 
 
-def start(page: Any, url: str, studio: Studio, theme: str = "light") -> tuple[str, Sample]:
-    """Open the coffee example; its owner and sample."""
-    page.set_default_timeout(30_000)
-    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
-    page.click("#example-coffee")
-    status_has(page, "coffee")
+def start(page: Any, served: tuple[str, Studio], screen: Screen = DESK) -> tuple[Studio, str, Sample]:
+    """The coffee example on the Image tab, its masks drawn."""
+    opened = open_example(page, served, screen=screen)
     page.wait_for_selector(TINT.format("cup-1"))
     page.evaluate("document.querySelector('#boxes svg').scrollIntoView({ block: 'center' })")
-    return visitor_sample(studio, "coffee")
+    return opened
 
 
-def place(page: Any, x: float, y: float) -> tuple[float, float]:
-    """Where a pixel of the picture lies on screen."""
-    shown = page.locator("#boxes image.be-picture").bounding_box()
+def pixels(page: Any, *points: Point) -> list[Point]:
+    """Where pixels of the picture lie on screen."""
+    shown = place(page, "#boxes image.be-picture")
     scale = shown["width"] / WIDTH
-    return shown["x"] + x * scale, shown["y"] + y * scale
+    return [(shown["x"] + x * scale, shown["y"] + y * scale) for x, y in points]
 
 
-def drag(page: Any, *points: tuple[float, float]) -> None:
-    page.mouse.move(*place(page, *points[0]))
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*place(page, *point), steps=6)
-    page.mouse.up()
+def draw(page: Any, *points: Point) -> None:
+    """Drag the mouse over pixels of the picture."""
+    drag(page, *pixels(page, *points))
 
 
 def path_of(page: Any, object_id: str) -> str:
@@ -51,19 +57,15 @@ def path_of(page: Any, object_id: str) -> str:
 
 def wait_path(page: Any, object_id: str, old: str, same: bool = False) -> None:
     """Wait until the shape of a mask is another one (or the `same` again)."""
-    page.wait_for_function(
-        "([s, old, same]) => { const p = document.querySelector(s); return p && (p.getAttribute('d') === old) === same; }",
-        arg=[TINT.format(object_id), old, same],
-    )
+    shape = expect(page.locator(TINT.format(object_id)))
+    (shape.to_have_attribute if same else shape.not_to_have_attribute)("d", old)
 
 
-def choose(page: Any, object_id: str) -> None:
+def take(page: Any, object_id: str) -> None:
+    """Choose an object by its name on the picture."""
     page.locator(f"#boxes .be-pill[data-box={object_id}]").click()
     page.wait_for_selector(f"#boxes .be-shape.sel[data-mask={object_id}]")
-    page.wait_for_function(
-        "label => document.querySelector('#object-label textarea, #object-label input').value === label",
-        arg=object_id.rsplit("-", 1)[0],
-    )
+    reads(page, "object-label", object_id.rsplit("-", 1)[0])
 
 
 def mask_of(studio: Studio, owner: str, sample: Sample, object_id: str) -> np.ndarray:
@@ -73,9 +75,7 @@ def mask_of(studio: Studio, owner: str, sample: Sample, object_id: str) -> np.nd
 
 
 def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Studio]) -> None:
-    url, studio = served
-    page.set_viewport_size({"width": 1440, "height": 900})
-    owner, sample = start(page, url, studio)
+    studio, owner, sample = start(page, served)
     before = mask_of(studio, owner, sample, "spoon-1")
     direction = sample.graph.relation("spoon-1", "cup-1", "direction", "image")
     assert direction is not None
@@ -84,15 +84,15 @@ def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Stud
     page.locator("#boxes svg").focus()
     page.keyboard.press("b")
     shows(page, "boxes", "Choose an object first")
-    choose(page, "spoon-1")
+    take(page, "spoon-1")
     shows(page, "boxes", "paint the mask of spoon")
 
     # a stroke is one act: mask, box, relation and undo button follow
     page.keyboard.press("]")
     first = path_of(page, "spoon-1")
-    drag(page, (60, 330), (300, 340), (420, 330))
+    draw(page, (60, 330), (300, 340), (420, 330))
     wait_path(page, "spoon-1", first)
-    page.wait_for_function("() => !document.querySelector('#boxes .be-stroke')")
+    expect(page.locator("#boxes .be-stroke")).to_have_count(0)
     painted = studio.open(owner, sample.id)
     mask = mask_of(studio, owner, sample, "spoon-1")
     assert mask.sum() > before.sum() + 2000
@@ -112,7 +112,7 @@ def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Stud
     # erase some of it
     second = path_of(page, "spoon-1")
     page.keyboard.press("e")
-    drag(page, (50, 330), (200, 335))
+    draw(page, (50, 330), (200, 335))
     wait_path(page, "spoon-1", second)
     erased = mask_of(studio, owner, sample, "spoon-1")
     assert erased.sum() < mask.sum()
@@ -128,14 +128,14 @@ def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Stud
     # grow by a click on the plate, cut it away by another
     page.locator("#boxes svg").focus()
     page.keyboard.press("g")
-    page.mouse.click(*place(page, 130, 230))
+    page.mouse.click(*pixels(page, (130, 230))[0])
     wait_path(page, "spoon-1", first)
     grown = mask_of(studio, owner, sample, "spoon-1")
     assert grown[230, 130]
     assert grown.sum() > before.sum()
     third = path_of(page, "spoon-1")
     page.keyboard.press("c")
-    page.mouse.click(*place(page, 130, 230))
+    page.mouse.click(*pixels(page, (130, 230))[0])
     wait_path(page, "spoon-1", third)
     assert not mask_of(studio, owner, sample, "spoon-1")[230, 130]
 
@@ -149,33 +149,31 @@ def test_paint_erase_grow_cut_toggle_and_undo(page: Any, served: tuple[str, Stud
     page.wait_for_selector("#boxes .be-handle")
 
     # chosen here is chosen in the other tabs too
-    page.get_by_role("tab", name="Graph", exact=True).click()
+    open_tab(page, "Graph")
     page.wait_for_selector("#graph [data-node=spoon-1].sel")
 
 
 def test_a_painted_mask_stays_while_its_box_moves_a_little(page: Any, served: tuple[str, Studio]) -> None:
-    url, studio = served
-    page.set_viewport_size({"width": 1440, "height": 900})
-    owner, sample = start(page, url, studio)
-    choose(page, "spoon-1")
+    studio, owner, sample = start(page, served)
+    take(page, "spoon-1")
     first = path_of(page, "spoon-1")
     page.keyboard.press("b")
-    drag(page, (300, 300), (420, 330))
+    draw(page, (300, 300), (420, 330))
     wait_path(page, "spoon-1", first)
     page.keyboard.press("v")
     painted, outline = mask_of(studio, owner, sample, "spoon-1"), path_of(page, "spoon-1")
 
     box = studio.open(owner, sample.id).graph["spoon-1"].box
     x, y = box.center
-    drag(page, (x, y), (x, y - 20))
+    draw(page, (x, y), (x, y - 20))
     wait_path(page, "spoon-1", outline)
     kept, outline = mask_of(studio, owner, sample, "spoon-1"), path_of(page, "spoon-1")
     assert not (kept & ~painted).any()
     assert 2 * kept.sum() >= painted.sum()
-    assert page.locator("[data-testid=toast-body]", has_text="painted by hand").count() == 0
+    expect(page.locator("[data-testid=toast-body]", has_text="painted by hand")).to_have_count(0)
 
-    drag(page, (x, y - 20), (100, 60))
-    page.locator("[data-testid=toast-body]", has_text="painted by hand no longer fits the box").first.wait_for()
+    draw(page, (x, y - 20), (100, 60))
+    toast(page, "painted by hand no longer fits the box")
     wait_path(page, "spoon-1", outline)
     assert (mask_of(studio, owner, sample, "spoon-1") & ~painted).any()
     page.keyboard.press("Control+z")
@@ -184,42 +182,39 @@ def test_a_painted_mask_stays_while_its_box_moves_a_little(page: Any, served: tu
 
 
 def test_a_mask_is_never_erased_wholly(page: Any, served: tuple[str, Studio]) -> None:
-    url, studio = served
-    owner, sample = start(page, url, studio)
-    choose(page, "spoon-1")
+    studio, owner, sample = start(page, served)
+    take(page, "spoon-1")
     before = path_of(page, "spoon-1")
     page.keyboard.press("e")
     page.locator("#boxes .be-size input").fill("180")
     shows(page, "boxes", "180 px")
     box = sample.graph["spoon-1"].box
     x, _ = box.center
-    drag(page, (x, box.y0), (x, box.y1), (x + 30, box.y0))
-    page.locator("[data-testid=toast-body]", has_text="Nothing would be left of “spoon”").first.wait_for()
-    page.wait_for_function("() => !document.querySelector('#boxes .be-stroke')")
+    draw(page, (x, box.y0), (x, box.y1), (x + 30, box.y0))
+    toast(page, "Nothing would be left of “spoon”")
+    expect(page.locator("#boxes .be-stroke")).to_have_count(0)
     wait_path(page, "spoon-1", before, same=True)
     assert studio.open(owner, sample.id).events == sample.events
 
 
 def test_names_are_searched_by_key_and_any_name_may_be_typed(page: Any, served: tuple[str, Studio]) -> None:
-    url, studio = served
-    owner, sample = start(page, url, studio)
-    choose(page, "cup-1")
+    studio, owner, sample = start(page, served)
+    take(page, "cup-1")
     page.keyboard.press("F2")
     page.locator("#boxes .ed-pop input:focus").fill("glass")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('#boxes [role=option]')].some(o => o.innerText === 'wine glass')"
-    )
-    names = page.locator("#boxes [role=option]").all_inner_texts()
+    options = page.locator("#boxes [role=option]")
+    names = eventually(page, options.all_inner_texts, lambda found: "wine glass" in found)
     assert all("glass" in name for name in names)
-    while page.locator("#boxes [role=option][aria-selected=true]", has_text="wine glass").count() == 0:
+    for _ in range(names.index("wine glass") + 1):
         page.keyboard.press("ArrowDown")
+    expect(page.locator("#boxes [role=option][aria-selected=true]")).to_have_text("wine glass")
     page.keyboard.press("Enter")
     shows(page, "objects", "wine glass")
     page.wait_for_selector("#boxes .be-box[data-box=cup-1]:focus")
 
     page.keyboard.press("Enter")
     page.locator("#boxes .ed-pop input:focus").fill("tazza rossa")
-    assert page.locator("#boxes [role=option]:visible").count() == 0
+    expect(page.locator("#boxes [role=option]:visible")).to_have_count(0)
     page.keyboard.press("Enter")
     shows(page, "objects", "tazza rossa")
 
@@ -238,13 +233,12 @@ def touch(client: Any, kind: str, *points: tuple[float, float]) -> None:
 
 
 def test_one_finger_paints_two_fingers_zoom(browser: Any, served: tuple[str, Studio]) -> None:
-    url, studio = served
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    context = browser.new_context(has_touch=True, color_scheme="dark")
     page = context.new_page()
-    owner, sample = start(page, url, studio, "dark")
+    studio, owner, sample = start(page, served, PHONE)
     client = context.new_cdp_session(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    bar, stage = (page.locator(f"#boxes .{name}").bounding_box() for name in ("ed-bar", "ed-stage"))
+    bar, stage = (place(page, css) for css in ("#boxes .ed-bar", "#boxes .ed-stage"))
     assert bar["y"] + bar["height"] <= stage["y"]  # nothing of the toolbar lies over the picture
     for button in page.locator("#boxes .ed-bar button:visible").all():
         shown = button.bounding_box()
@@ -254,10 +248,12 @@ def test_one_finger_paints_two_fingers_zoom(browser: Any, served: tuple[str, Stu
     page.locator("#boxes .be-pill[data-box=cup-1]").tap()
     page.wait_for_selector("#boxes .be-shape.sel[data-mask=cup-1]")
     page.locator("#boxes [data-tool=brush]").tap()
+    page.wait_for_selector("#boxes [data-tool=brush][aria-pressed=true]")
     before, scrolled = path_of(page, "cup-1"), page.evaluate("scrollY")
-    touch(client, "touchStart", place(page, 40, 100))
-    for k in range(1, 9):
-        touch(client, "touchMove", place(page, 40 + 20 * k, 100 + 3 * k))
+    at, *onward = pixels(page, *((40 + 20 * k, 100 + 3 * k) for k in range(9)))
+    touch(client, "touchStart", at)
+    for point in onward:
+        touch(client, "touchMove", point)
     touch(client, "touchEnd")
     wait_path(page, "cup-1", before)
     assert mask_of(studio, owner, sample, "cup-1")[103, 62]
@@ -265,16 +261,14 @@ def test_one_finger_paints_two_fingers_zoom(browser: Any, served: tuple[str, Stu
 
     # two fingers: the view grows, nothing is painted
     events = studio.open(owner, sample.id).events
-    wide = page.locator("#boxes image.be-picture").bounding_box()["width"]
-    (ax, ay), (bx, by) = place(page, 250, 200), place(page, 350, 200)
+    wide = place(page, "#boxes image.be-picture")["width"]
+    (ax, ay), (bx, by) = pixels(page, (250, 200), (350, 200))
     touch(client, "touchStart", (ax, ay))
     touch(client, "touchStart", (ax, ay), (bx, by))
     for k in range(1, 6):
         touch(client, "touchMove", (ax - 8 * k, ay), (bx + 8 * k, by))
     touch(client, "touchEnd")
-    page.wait_for_function(
-        "w => document.querySelector('#boxes image.be-picture').getBoundingClientRect().width > 1.3 * w", arg=wide
-    )
-    assert page.locator("#boxes .be-stroke").count() == 0
+    eventually(page, lambda: place(page, "#boxes image.be-picture")["width"], lambda now: now > 1.3 * wide)
+    expect(page.locator("#boxes .be-stroke")).to_have_count(0)
     assert studio.open(owner, sample.id).events == events
     context.close()

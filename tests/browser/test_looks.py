@@ -9,13 +9,12 @@ import pytest
 
 from spacestudio.services.studio import Studio
 from spacestudio.ui.build import TABS
+from tests.browser.steps import DESK, PHONE, Screen, answered, arrive, eventually, open_tab, status_has
 from tests.browser.test_accessibility import findings
-from tests.browser.test_walkthrough import served, status_has
 
-__all__ = ["served"]
 pytestmark = pytest.mark.browser
 
-SCREENS = [("light", 1440, 900), ("dark", 1440, 900), ("light", 390, 844), ("dark", 390, 844)]
+SCREENS = [DESK, ("dark", *DESK[1:]), ("light", *PHONE[1:]), PHONE]
 DRAWN = {
     "image": "#boxes .be-pill",
     "depth": "#depth-plot .main-svg .gtitle",
@@ -24,6 +23,7 @@ DRAWN = {
     "regenerate": "#want-order label",
     "questions": "#questions [data-testid=cell-0-1]",
     "dataset": "#samples-table [data-testid=cell-0-1]",
+    "evaluate": "#scorer-about p",
 }
 """What shows that a tab has been drawn."""
 PARTS = {
@@ -71,18 +71,6 @@ CUT = """() => {
 their line a little (4 px)."""
 
 
-def to_tab(page: Any, name: str) -> None:
-    """Open a tab; on a narrow screen the last ones wait in a menu."""
-    title = next(t for n, t, *_ in TABS if n == name)
-    tab = page.get_by_role("tab", name=title, exact=True)
-    if tab.count() and tab.first.is_visible():
-        tab.first.click()
-    else:
-        page.locator(".overflow-menu > button").first.click()
-        page.locator(".overflow-dropdown button", has_text=title).first.click()
-    page.wait_for_function("n => new URLSearchParams(location.search).get('tab') === n", arg=name)
-
-
 def faults(page: Any) -> list[str]:
     """What is wrong with the page as it is now."""
     wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -102,26 +90,21 @@ def places(page: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}-{s[1]}")
-def test_nothing_is_cut_unnamed_or_jumps(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> None:
-    url, _ = served
-    theme, width, height = screen
+def test_nothing_is_cut_unnamed_or_jumps(page: Any, served: tuple[str, Studio], screen: Screen) -> None:
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(60_000)
-    page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(reduced_motion="reduce")
-    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
+    arrive(page, served, screen)
     found: dict[str, Any] = {}
-    for name, *_ in TABS:
-        to_tab(page, name)
+    for name, title, *_ in TABS:
+        open_tab(page, title)
         found[f"{name}, empty"] = faults(page)
-    to_tab(page, "image")
+    open_tab(page, "Image")
     page.click("#example-coffee")
     status_has(page, "coffee")
-    for name, *_ in TABS:
-        to_tab(page, name)
+    for name, title, *_ in TABS:
+        open_tab(page, title)
         page.wait_for_selector(DRAWN[name], state="attached")
         found[name] = faults(page)
         if name in PARTS:
@@ -136,8 +119,24 @@ def jumps(page: Any, name: str) -> list[str]:
     others = [e for e in page.query_selector_all(part) if not e.evaluate("(e, css) => !!e.closest(css)", chosen)]
     target = others[-1]
     target.evaluate("e => e.scrollIntoView({block: 'center'})")  # not below the header, which stays
-    before = places(page)
-    target.click(force=True)
-    page.wait_for_function("([part, chosen]) => part.closest(chosen)", arg=[target, chosen])
+    before = resting(page)
+    with answered(page):
+        target.click(force=True)
+        page.wait_for_function("([part, chosen]) => part.closest(chosen)", arg=[target, chosen])
     page.wait_for_function("document.querySelector('#saved .place-word').dataset.state === 'saved'")
-    return [] if places(page) == before else [f"moved from {before} to {places(page)}"]
+    after = resting(page)
+    return [] if after == before else [f"moved from {before} to {after}"]
+
+
+def resting(page: Any) -> list[Any]:
+    """`places`, once nothing moves any more."""
+    last: list[Any] = []
+
+    def same() -> bool:
+        nonlocal last
+        before, last = last, places(page)
+        page.wait_for_timeout(150)
+        return before == last
+
+    eventually(page, same, True)
+    return last

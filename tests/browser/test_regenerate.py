@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import TimeoutError, expect
 
 from spacestudio.domain.sample import Sample
 from spacestudio.services import judge
 from spacestudio.services.studio import Studio
-from tests.browser.test_walkthrough import choose, rows, served, shows, status_has, visitor_sample
+from tests.browser.steps import DESK, Screen, choose, eventually, open_example, place, rows, screens, shows, status_has
 
-__all__ = ["served"]
 pytestmark = pytest.mark.browser
 
-SCREENS = [("light", 1440, 900), ("dark", 390, 844)]
 
-
-def start(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> tuple[Studio, str, Sample]:
+def start(page: Any, served: tuple[str, Studio], screen: Screen) -> tuple[Studio, str, Sample]:
     """The coffee example on the Regenerate tab: a cup, a spoon and a plate."""
-    url, studio = served
-    theme, width, height = screen
-    page.set_default_timeout(60_000)
-    page.set_viewport_size({"width": width, "height": height})
-    page.goto(f"{url}?__theme={theme}", wait_until="domcontentloaded")
-    status_has(page, "Nothing is open yet")
-    page.click("#example-coffee")
-    status_has(page, "coffee")
-    if width < 600:  # the last tabs wait in a menu
-        page.locator(".overflow-menu > button").first.click()
-        page.locator(".overflow-dropdown button", has_text="Regenerate").click()
-    else:
-        page.get_by_role("tab", name="Regenerate", exact=True).click()
+    opened = open_example(page, served, tab="Regenerate", screen=screen)
     shows(page, "want-order", "cup")
-    return studio, *visitor_sample(studio, "coffee")
+    return opened
 
 
 def order(page: Any) -> list[str]:
@@ -45,32 +31,29 @@ def order(page: Any) -> list[str]:
 
 
 def wait_order(page: Any, names: list[str]) -> None:
-    page.wait_for_function(
-        "names => JSON.stringify([...document.querySelectorAll('#want-order label')].map(l => l.innerText.trim())) === JSON.stringify(names)",
-        arg=[f"{k}. {name}" for k, name in enumerate(names, 1)],
-    )
+    """Wait until the depth order's list names them so."""
+    eventually(page, lambda: order(page), names)
 
 
 def thumbs(page: Any) -> Any:
     return page.locator("#candidates button.thumbnail-item")
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda s: f"{s[0]}-{s[1]}")
-def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio], screen: tuple[str, int, int]) -> None:
+@screens
+def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio], screen: Screen) -> None:
     studio, owner, sample = start(page, served, screen)
     shows(page, "regenerate-progress", "Ask for something first")
     shows(page, "verdicts", "No picture was made yet")
-    assert page.is_disabled("#regenerate")
-    assert page.is_disabled("#keep")
+    expect(page.locator("#regenerate")).to_be_disabled()
+    expect(page.locator("#keep")).to_be_disabled()
 
     # depth order by buttons: the farthest comes one nearer, and back with the other button
-    before = order(page)
-    assert len(before) == 3
+    before = eventually(page, lambda: order(page), lambda names: len(names) == 3)
     page.locator("#want-order label").last.click()
     page.wait_for_selector("#want-order label:last-of-type input:checked")
     page.click("#want-nearer")
     wait_order(page, [before[0], before[2], before[1]])
-    assert page.locator("#want-order input:checked").count() == 1
+    expect(page.locator("#want-order input:checked")).to_have_count(1)
     page.click("#want-farther")
     wait_order(page, before)
     page.click("#want-reset")
@@ -88,9 +71,9 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
     shows(page, "verdicts", "Candidate with seed")
     made = studio.candidates(owner, sample.id)
     assert 1 <= len(made) <= 3
-    assert thumbs(page).count() == len(made)
-    assert page.locator("#verdicts .verdict-true, #verdicts .verdict-false, #verdicts .verdict-undecided").count() == 1
-    assert page.is_disabled("#cancel-regenerate")
+    expect(thumbs(page)).to_have_count(len(made))
+    expect(page.locator("#verdicts .verdict-true, #verdicts .verdict-false, #verdicts .verdict-undecided")).to_have_count(1)
+    expect(page.locator("#cancel-regenerate")).to_be_disabled()
 
     # the first one is chosen, and shown with its own seed
     page.wait_for_selector("#cancel-regenerate:disabled")
@@ -101,7 +84,7 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
             chosen.wait_for(timeout=15_000)
             break
     assert chosen.is_visible()
-    assert page.locator("#before-after img").count() >= 2
+    eventually(page, page.locator("#before-after img").count, lambda images: images >= 2)
 
     # eight more, cancelled: what was made stays
     page.locator("#count input[type=number]").fill("8")
@@ -110,7 +93,7 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
     shows(page, "regenerate-progress", "of 8")
     page.click("#cancel-regenerate")
     shows(page, "regenerate-progress", "Cancelled; what was made stays")
-    page.wait_for_function("n => document.querySelectorAll('#candidates button.thumbnail-item').length >= n", arg=len(made))
+    eventually(page, thumbs(page).count, lambda shown: shown >= len(made))
     after = studio.candidates(owner, sample.id)
     assert {c.id for c in made} <= {c.id for c in after}
     assert len(after) < 8
@@ -119,8 +102,7 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
     # nothing is cut off
     wide = screen[1]
     for part in ("#want-order", "#regenerate", "#candidates", "#verdicts", "#keep", "#retry", "#before-after"):
-        box = page.locator(part).bounding_box()
-        assert box is not None
+        box = place(page, part)
         assert box["x"] >= 0, part
         assert box["x"] + box["width"] <= wide + 1, part
 
@@ -131,7 +113,7 @@ def test_wish_order_candidates_cancel_keep(page: Any, served: tuple[str, Studio]
 
 
 def test_try_again_only_what_failed_and_many_samples(page: Any, served: tuple[str, Studio]) -> None:
-    studio, owner, sample = start(page, served, SCREENS[0])
+    studio, owner, sample = start(page, served, DESK)
     studio.act(owner, sample.id, lambda s: judge.want_relation(s, "cup-1", "at the same depth", "plate-1"))
     page.click("#want-reset")  # draws nothing new by itself; then the wish is asked as a person would
     choose(page, "want-subject", "cup")
@@ -145,10 +127,7 @@ def test_try_again_only_what_failed_and_many_samples(page: Any, served: tuple[st
     shows(page, "many-samples", "coffee")
     page.click("#many-start")
     shows(page, "many-progress", "made.")
-    page.wait_for_function(
-        "() => document.querySelector('#many-summary [data-testid^=cell-0-]')?.innerText.includes('coffee')"
-    )
-    row = rows(page, "many-summary")[0]
+    (row,) = eventually(page, lambda: rows(page, "many-summary"), lambda all_: len(all_) == 1 and "coffee" in all_[0][0])
     made = studio.candidates(owner, sample.id)
     assert row[1] == str(len(made))
     shows(page, "verdicts", "Candidate with seed")
@@ -158,12 +137,10 @@ def test_try_again_only_what_failed_and_many_samples(page: Any, served: tuple[st
         thumbs(page).nth(made.index(failing[0])).click()
         shows(page, "verdicts", f"seed {failing[0].seed}")
         page.click("#retry")
-        page.wait_for_function(
-            "() => /Better after|Nothing better was found/.test(document.getElementById('regenerate-progress').innerText)"
-        )
+        expect(page.locator("#regenerate-progress")).to_have_text(re.compile("Better after|Nothing better was found"))
         after = studio.candidates(owner, sample.id)
         assert {c.id for c in made} <= {c.id for c in after}
         better = [c for c in after if c.id not in {m.id for m in made}]
         assert all(c.counts["verified"] > 0 or c.counts["failed"] < failing[0].counts["failed"] for c in better)
     else:
-        assert page.is_disabled("#retry")
+        expect(page.locator("#retry")).to_be_disabled()

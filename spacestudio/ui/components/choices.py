@@ -39,3 +39,14 @@ class Choices(gr.CheckboxGroup):
     def preprocess(self, payload: Any) -> Any:
         """The values as the page holds them, short texts only."""
         return [v for v in payload or [] if isinstance(v, str) and len(v) <= 200][:100_000]
+
+
+def following(choices: list[tuple[str, str]], value: str | None) -> Any:
+    """Draws other choices, (name, value) each. What is chosen stays while it is one of them.
+
+    Args:
+        choices: the new ones.
+        value: what was chosen when the page asked. It is not sent back: the person may have chosen anew since.
+    """
+    gone = value is not None and value not in {key for _, key in choices}
+    return gr.update(choices=choices, value=None) if gone else gr.update(choices=choices)

@@ -16,7 +16,7 @@ from spacestudio.relations.relate import family
 from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
-from spacestudio.ui.components.choices import Choice
+from spacestudio.ui.components.choices import Choice, following
 from spacestudio.ui.components.engines import engine_menu
 from spacestudio.ui.components.layer_editor import LayerEditor
 from spacestudio.ui.components.table import table as make_table
@@ -96,7 +96,7 @@ def draw(look: Look, first: str | None, second: str | None) -> list[Any]:
     tinted = layer_overlay(s.image, s.depth, s.layers, s.objects, look.selected) if s.layers else depth_image(s.depth)
     strip = layer_strip(s.layers, s.objects, s.depth, names, own=fold(s.events).cuts is not None)
     choices = [(names[o.id], o.id) for o in s.objects]
-    ends = [gr.update(choices=choices, value=end if end in names else None) for end in (first, second)]
+    ends = [following(choices, end) for end in (first, second)]
     return [
         gr.update(value="", visible=False),
         depth_figure(s.depth),

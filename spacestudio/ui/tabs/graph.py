@@ -28,7 +28,7 @@ from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.graphs import graphs_in
 from spacestudio.services.verify import not_looked_for, outcome, verify_picture, why
-from spacestudio.ui.components.choices import Choice
+from spacestudio.ui.components.choices import Choice, following
 from spacestudio.ui.components.graph_editor import GraphEditor
 from spacestudio.ui.components.payload import thumbnail
 from spacestudio.ui.components.table import table as make_table
@@ -171,10 +171,11 @@ def graph_tab(frame: Frame) -> None:
         controls[id(picked)] = list(r.key) if r else []
         if first:
             controls[id(lead)] = controls[id(picked)]
-        if r:
-            controls |= {id(subject): r.subject, id(object_): r.object}
         values = [controls[id(control)] for control in frame.inputs[len(frame.fixed) :]]
         drawn = frame.drawn(visitor, sample_id or "", "" if r else node, tab, values)
+        for end, chosen in ((subject, r.subject), (object_, r.object)) if r else ():
+            at = frame.outputs.index(end)
+            drawn[at] = drawn[at] | {"value": chosen}
         return [*drawn, r.predicate if r else gr.skip(), r.verdict if r else gr.skip(), controls[id(lead)]]
 
     def pick_row(evt: gr.SelectData, *given: Any) -> list[Any]:
@@ -315,8 +316,8 @@ def draw(
         # every property goes along: a tab that was never open knows none of them yet
         gr.update(value=value, selected=selected, relations=PREDICATES, mode="correct"),
         clash_words(s, picked),
-        gr.update(choices=choices, value=subject if subject in names else None),
-        gr.update(choices=choices, value=object_ if object_ in names else None),
+        following(choices, subject),
+        following(choices, object_),
         reason_words(s, chosen, names) if chosen else "",
         picked if chosen else [],
         {"headers": list(COLUMNS), "data": table, "metadata": {"display_value": table, "styling": styling}} if table else [],

@@ -23,7 +23,7 @@ from spacestudio.services.imagine import overheard, to_mend
 from spacestudio.services.studio import RETRIES, Attempt, Candidate, Studio, best_of
 from spacestudio.services.verify import OUTCOMES
 from spacestudio.ui.components.box_editor import BoxEditor
-from spacestudio.ui.components.choices import Choice, Choices, Pick
+from spacestudio.ui.components.choices import Choice, Choices, Pick, following
 from spacestudio.ui.components.engines import engine_menu
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
@@ -356,8 +356,8 @@ def draw(
     return [
         gr.update(value=_canvas(s, look.rev), selected=look.selected, mode_hint=HINT, labels=LABELS),
         f"⚠ {plain(s.problem)}" if s.problem else "",
-        gr.update(choices=choices, value=subject if subject in names else None),
-        gr.update(choices=choices, value=object_ if object_ in names else None),
+        following(choices, subject),
+        following(choices, object_),
         "",
         gr.update(choices=line, value=look.selected if look.selected in names else None),
         prompts["prompt"],
