@@ -89,6 +89,7 @@ def measure(
     camera: Camera | None,
     floor: Plane | None = None,
     parts: Sequence[Part] | None = None,
+    turned: bool = True,
 ) -> tuple[Measurements, ...]:
     """The objects measured under each assumption a 3D verdict must survive, the stated one first.
 
@@ -98,8 +99,11 @@ def measure(
         depth, camera: None leaves all 3D numbers NaN.
         floor: of the cloud, under the stated assumption.
         parts: of the same objects, where they are known already.
+        turned: see `part_of`.
     """
-    known = [part_of(o, width, height, depth, camera, floor) for o in objects] if parts is None else parts
+    known = parts
+    if known is None:
+        known = [part_of(o, width, height, depth, camera, floor, turned) for o in objects]
     boxes = np.array([o.box.xyxy for o in objects], np.float64).reshape(-1, 4) / [width, height, width, height]
     contact = _contact(objects, known)
     heights = None
@@ -119,15 +123,24 @@ def measure(
 
 
 def part_of(
-    o: SceneObject, width: int, height: int, depth: DepthMap | None, camera: Camera | None, floor: Plane | None = None
+    o: SceneObject,
+    width: int,
+    height: int,
+    depth: DepthMap | None,
+    camera: Camera | None,
+    floor: Plane | None = None,
+    turned: bool = True,
 ) -> Part:
-    """One object measured by itself; see `measure` for the arguments."""
+    """One object measured by itself; see `measure` for the arguments.
+
+    Without `turned` its turned box is left out, which no relation looks at and which takes most of the time.
+    """
     found = assumptions(depth, camera)
     low, center, high = (np.full((len(found), 3), np.nan) for _ in range(3))
     if depth is None or camera is None:
-        stats = None if depth is None else DepthStats.of(depth.values[_pixels(o, depth, width, height)])
+        stats = None if depth is None else DepthStats.of(depth.values[pixels_of(o, depth, width, height)])
         return Part(low, center, high, stats, *_rim(o, depth))
-    rows, columns = _pixels(o, depth, width, height)
+    rows, columns = pixels_of(o, depth, width, height)
     values = depth.values[rows, columns]
     if not len(values):
         return Part(low, center, high, None, *_rim(o, depth))
@@ -143,7 +156,7 @@ def part_of(
         points = np.stack((across * z, down * z, z), 1)
         low[v], center[v], high[v] = np.percentile(points, [10, 50, 90], axis=0)
         if not assumption.about:
-            box = _turned_box(points)
+            box = _turned_box(points) if turned else None
             if floor is not None:
                 lowest, highest = np.percentile(floor.height(points), [2, 98])
                 heights = float(lowest), float(highest)
@@ -159,7 +172,7 @@ def _turned_box(points: NDArray[np.float64]) -> OrientedBox | None:
     return oriented_box(own if len(own) >= MIN_BOX_POINTS else points)
 
 
-def _pixels(o: SceneObject, depth: DepthMap, width: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pixels_of(o: SceneObject, depth: DepthMap, width: int, height: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the object's valid pixels, edge eroded where enough remain."""
     if o.mask is None:
         window = o.box.slices(width, height)
@@ -231,4 +244,4 @@ def with_depth_stats(
     if parts is not None:
         return tuple(o.but(depth=p.stats) for o, p in zip(objects, parts, strict=True))
     height, width = depth.values.shape
-    return tuple(o.but(depth=DepthStats.of(depth.values[_pixels(o, depth, width, height)])) for o in objects)
+    return tuple(o.but(depth=DepthStats.of(depth.values[pixels_of(o, depth, width, height)])) for o in objects)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -11,8 +10,11 @@ from weakref import WeakKeyDictionary
 from spacestudio.domain.graph import Relation
 from spacestudio.qa.scene import Scene
 from spacestudio.qa.words import Names, label_of
+from spacestudio.relations.facts import Table as Table
+from spacestudio.relations.facts import fact as fact
+from spacestudio.relations.facts import finite as finite
+from spacestudio.relations.facts import stored as stored
 from spacestudio.relations.relate import inverse_of
-from spacestudio.relations.words import reversed_relation
 
 WEAK_DEPTH = "estimate without a model"
 DEPTH_FAMILIES = ("depth", "distance")
@@ -42,8 +44,6 @@ IMPLIED: Mapping[str, Mapping[str, bool]] = {
     "under": {"on": False},
 }
 """A true predicate -> what else is then decided of the same ordered pair; nothing else is."""
-
-Table = Mapping[tuple[str, str, str, str], Relation]
 
 
 class Known:
@@ -140,16 +140,6 @@ def known(scene: Scene) -> Known:
     return found
 
 
-def stored(table: Table, subject: str, object_: str, family: str, frame: str) -> Relation | None:
-    """The relation between two objects as said of `subject`, from whichever side it is stored."""
-    here = table.get((subject, object_, family, frame))
-    there = table.get((object_, subject, family, frame))
-    if here is None or there is None:
-        return here or (reversed_relation(there) if there else None)
-    agree = here.verdict == there.verdict and inverse_of(here.predicate) in (there.predicate, None)
-    return here if agree else None
-
-
 def truth(relation: Relation | None, predicate: str) -> bool | None:
     """Whether the predicate holds, as far as that relation decides it."""
     if relation is None or relation.verdict == "undecided":
@@ -157,19 +147,6 @@ def truth(relation: Relation | None, predicate: str) -> bool | None:
     if relation.predicate == predicate:
         return relation.verdict == "true"
     return IMPLIED.get(relation.predicate, {}).get(predicate) if relation.verdict == "true" else None
-
-
-def fact(r: Relation) -> dict[str, Any]:
-    """A relation as it stands in `QAPair.facts`."""
-    return {
-        "subject": r.subject, "predicate": r.predicate, "object": r.object, "family": r.family, "frame": r.frame,
-        "verdict": r.verdict, "margin": finite(r.margin), "threshold": finite(r.threshold), "origin": r.origin,
-    }  # fmt: skip
-
-
-def finite(value: float) -> float:
-    """Six digits after the point; 0 for what is no number."""
-    return round(float(value), 6) if math.isfinite(value) else 0.0
 
 
 def inverse(predicate: str) -> str:

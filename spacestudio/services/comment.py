@@ -335,11 +335,11 @@ section see seeing seen show shown shows sit sits situated size stand standing s
 there these thing things this to true two up vantage view viewed viewer viewer's viewing viewpoint visible visually was
 we were what when where whether which while whole with within word words would you your
 """
-_PLAIN = frozenset(_ADDS_NOTHING.split())
+PLAIN = frozenset(_ADDS_NOTHING.split())
 """Words a wording may use that add nothing to what is asked (ours); the question's own words are allowed too."""
 _SIDE = re.compile(r"\b(?:from|at) (?:the|its) (left|right|back)\b")
-_NEGATED = re.compile(r"\b(?:not|never|no|without)\b|n['’]t\b")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?|\b(?:two|three|four|five|six|seven|eight|nine|ten)\b")
+NEGATED = re.compile(r"\b(?:not|never|no|without)\b|n['’]t\b")
+NUMBER = re.compile(r"\d+(?:\.\d+)?|\b(?:two|three|four|five|six|seven|eight|nine|ten)\b")
 
 
 def changed(pair: QAPair, text: str, scene: Scene) -> str:
@@ -350,7 +350,7 @@ def changed(pair: QAPair, text: str, scene: Scene) -> str:
     if differs := next((name for name in before if before[name] != after[name]), ""):
         return differs
     own = _words(pair.question, scene, pair)
-    if any(w not in _PLAIN and w not in own for w in _words(text, scene, pair)):
+    if any(w not in PLAIN and w not in own for w in _words(text, scene, pair)):
         return "word that may add something"
     return "" if check(pair.but(question=text), scene) == check(pair, scene) else "meaning"
 
@@ -388,8 +388,8 @@ def _traits(pair: QAPair, text: str, scene: Scene) -> dict[str, Any]:
         "relation": sorted(predicates_in(rest, among)),
         "side": side,
         "attribute": sorted(set(_spoken(rest, {w for w in words if w}))),
-        "number": sorted(_NUMBER.findall(rest)),
-        "sense": len(_NEGATED.findall(rest)) % 2,
+        "number": sorted(NUMBER.findall(rest)),
+        "sense": len(NEGATED.findall(rest)) % 2,
     }
     says = {what: bool(re.search(pattern, rest)) for what, pattern in _SAYS.items()}
     return traits | says | ({"choice": False} if pair.family == "nearer" else {})
