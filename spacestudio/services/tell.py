@@ -8,7 +8,30 @@ from spacestudio.domain.grounded import Exchange
 from spacestudio.domain.sample import Sample
 from spacestudio.registry import Entry, Registry
 
-STYLES: Registry = Registry("style", {})
+STYLES: Registry = Registry(
+    "style",
+    {
+        "description": Entry(
+            "captions.layers:description", "The picture layer by layer, near to far (SpaceSGG).", "Layered description"
+        ),
+        "comparison": Entry(
+            "captions.comparison:comparison",
+            "Which of two is closer, higher up or larger (SpaceSGG).",
+            "Comparative questions",
+        ),
+        "viewpoint": Entry(
+            "captions.viewpoint:viewpoint", "What stands where from another side (SpaceSGG).", "Viewpoint conversation"
+        ),
+        "proximity": Entry(
+            "services.proximity_sets:exchanges",
+            "How deep, and which of two is closer (Proximity QA).",
+            "Proximity questions",
+        ),
+        "sr4g": Entry(
+            "captions.stated:stated", "One caption for each relation in the picture's plane (SR4G).", "Captions of relations"
+        ),
+    },
+)
 """Target: (sample) -> tuple[Exchange, ...], deterministic."""
 
 
