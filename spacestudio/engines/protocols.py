@@ -171,7 +171,7 @@ class Chat(Engine, Protocol):
     """Messages -> text. Nothing it says counts before `engines.language.talk` has read and checked it."""
 
     def say(self, messages: Sequence[Message], schema: Mapping[str, Any], seed: int) -> Reply:
-        """One reply, asked once; `schema` is the JSON schema wanted, which a server may or may not heed.
+        """One reply, asked once; `schema` is the JSON schema wanted, which a server may not heed; empty for free text.
 
         Raises:
             Busy: it may work a moment later.

@@ -83,9 +83,8 @@ class Endpoint(ChatScenes):
 
     def _body(self, messages: Sequence[Message], schema: Mapping[str, Any], seed: int, learnt: set[str]) -> dict[str, Any]:
         tokens = self.limits.language_tokens
-        named = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         extra: dict[str, Any] = {
-            "response_format": named, "max_tokens": tokens, "temperature": TEMPERATURE, "seed": seed % 2**31,
+            **wanted_format(schema), "max_tokens": tokens, "temperature": TEMPERATURE, "seed": seed % 2**31,
         }  # fmt: skip
         learnt = learnt | {p for url, model, p in tuple(PLAIN) if (url, model) == (str(self.url), self.model)}
         if "max_tokens" in learnt:
@@ -158,6 +157,12 @@ KEYS = "Set SPACE_STUDIO_LANGUAGE_KEY to a valid key of that server"
 def _trust() -> ssl.SSLContext:
     """Which certificates are trusted: reading them takes longer than many a request."""
     return httpx.create_ssl_context()
+
+
+def wanted_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter that asks for JSON of a schema; none for free text."""
+    named = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+    return {"response_format": named} if schema else {}
 
 
 def unknown(raw: bytes, given: Mapping[str, Any]) -> str:

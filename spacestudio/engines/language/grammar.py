@@ -402,7 +402,7 @@ def _choose(grammar: Grammar, scene: SceneKind, rng: random.Random, low: int, co
         return None
 
     labels: list[str] = []
-    if rng.random() < 0.85:
+    if pairs and rng.random() < 0.85:
         first = _pick(rng, [(pair, pair.weight) for pair in pairs])
         for label in (first.object, first.subject):
             labels = labels if label in labels else close(labels, label) or labels

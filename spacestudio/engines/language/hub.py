@@ -9,7 +9,16 @@ import huggingface_hub
 from huggingface_hub import InferenceClient
 from huggingface_hub import errors as hub
 
-from spacestudio.engines.language.endpoint import PLAIN, TEMPERATURE, content_of, refused, retry_after, unknown, whole
+from spacestudio.engines.language.endpoint import (
+    PLAIN,
+    TEMPERATURE,
+    content_of,
+    refused,
+    retry_after,
+    unknown,
+    wanted_format,
+    whole,
+)
 from spacestudio.engines.language.scenes import ChatScenes
 from spacestudio.engines.language.talk import Busy
 from spacestudio.engines.progress import tell
@@ -68,9 +77,8 @@ class HubModel(ChatScenes):
                 return reply
 
     def _parameters(self, schema: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        named = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         tokens = self.limits.language_tokens
-        every = {"response_format": named, "max_tokens": tokens, "temperature": TEMPERATURE, "seed": seed % 2**31}
+        every = {**wanted_format(schema), "max_tokens": tokens, "temperature": TEMPERATURE, "seed": seed % 2**31}
         return {k: v for k, v in every.items() if (self.name, self.model, k) not in PLAIN}
 
     def _ask(self, wire: list[dict[str, Any]], given: Mapping[str, Any]) -> Reply:

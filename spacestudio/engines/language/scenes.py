@@ -106,17 +106,24 @@ def write_scene(talk: Talk, scene: str | None) -> SpatialGraph:
         NoAnswer: no usable reply at one of the stages.
     """
     name = " ".join((scene or "").split())[:200] or scene_names(talk, 1)[0]
-    things = objects_of(talk, name)
-    nodes = nodes_of(talk, name, things)
+    return graph_among(talk, name, objects_of(talk, name))
+
+
+def graph_among(talk: Talk, scene: str, things: Sequence[str]) -> SpatialGraph:
+    """Nodes and triplets in turn; absent is one of the things that were not chosen.
+
+    Raises:
+        NoAnswer: no usable reply at one of the stages.
+    """
     objects: list[SceneObject] = []
-    for label, attributes in nodes:
+    for label, attributes in nodes_of(talk, scene, things):
         own = fresh_id(label, {o.id for o in objects})
         objects.append(SceneObject(own, label, Box(0, 0, 0, 0), attributes, origin="model"))
-    relations = triplets_of(talk, name, objects)
+    relations = triplets_of(talk, scene, objects)
     chosen = {o.label.casefold() for o in objects}
     unchosen = [t for t in things if not any(t.casefold() in c or c in t.casefold() for c in chosen)]
-    absent = random.Random(f"{talk.seed}:{name}").sample(unchosen, min(1, len(unchosen)))
-    return SpatialGraph.of(objects, relations, name, absent)
+    absent = random.Random(f"{talk.seed}:{scene}").sample(unchosen, min(1, len(unchosen)))
+    return SpatialGraph.of(objects, relations, scene, absent)
 
 
 def scene_names(talk: Talk, count: int, told: Sequence[str] = ()) -> list[str]:

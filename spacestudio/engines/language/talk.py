@@ -162,6 +162,21 @@ class Talk:
             return value
         raise NoAnswer(self.chat.name, why)
 
+    def text(self, messages: Sequence[Message]) -> Reply:
+        """The model's answer as free text, as it came; what it means is for the reader of that text to judge.
+
+        Raises:
+            NoAnswer: what watches over the model declined, or it said nothing.
+            Unavailable: it can't be asked.
+            Cancelled: the person stopped it.
+        """
+        reply = self._reply(messages, {})
+        why = "it refused" if reply.refused else "" if reply.text.strip() else "an empty reply"
+        if why:
+            self.note(why)
+            raise NoAnswer(self.chat.name, why)
+        return reply
+
     def _reply(self, turns: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
         """One reply; a busy server is tried again after a pause, `limits.language_patience_s` altogether."""
         waited = 0.0
