@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import spacestudio
 from spacestudio.domain.camera import Camera
 from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.events import Event
@@ -22,7 +27,10 @@ from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated
 from spacestudio.formats.coco import CocoFile, lists, read_coco
 from spacestudio.formats.door import reason
 from spacestudio.formats.folder import damaged_logs, read_samples, write_sample
+from spacestudio.formats.ledger import Ledger
 from spacestudio.formats.pictures import read_picture
+from spacestudio.formats.records import clean, line
+from spacestudio.qa.words import label_of
 from spacestudio.relations.words import statement
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.begin import Ready, Recipe, from_picture
@@ -34,7 +42,7 @@ from spacestudio.services.find import looked_for
 from spacestudio.services.imagine import AGAIN, CANVAS, RULE, Looks, standing, synthesize
 from spacestudio.services.intake import DEPTH_FILES, PICTURES, camera_from, depth_from, match_file, ready_from
 from spacestudio.services.judge import Act
-from spacestudio.services.payloads import run_payload
+from spacestudio.services.payloads import graph_payload, run_payload
 from spacestudio.services.studio import now
 from spacestudio.services.verify import Verified, left_open, not_looked_for, verify_picture, verify_sample
 from spacestudio.services.verify import count as verified
@@ -45,17 +53,51 @@ Progress = Callable[[str], None]
 INTEGER_DEPTH = {".png", ".pgm"}
 """Depth files that a camera file's depth scale applies to; others may hold metres already."""
 POSE_FILES = {".txt", ".log"}
+PROGRESS = ".progress"
+"""Folder of what was made so far, while a run has not come to its end."""
 STEPS_TOLD = 10
 """Lines told of the steps of one picture."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A sample that was written: what is told of it; the sample itself is in its folder.
+
+    Attributes:
+        id, folder: of the sample.
+        objects, questions: how many.
+        nameless: it has objects and none has a name.
+        engines: stage -> engine.
+        warnings: the sample's.
+    """
+
+    id: str
+    folder: Path
+    objects: int
+    questions: int
+    nameless: bool
+    engines: Mapping[str, str] = field(default_factory=dict, hash=False)
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, s: Sample, folder: Path) -> Outcome:
+        """Of a sample written to a folder."""
+        nameless = bool(s.objects) and not any(label_of(o.label) for o in s.objects)
+        return cls(s.id, folder, len(s.objects), len(s.qa), nameless, {r.stage: r.engine for r in s.provenance}, s.warnings)
+
+
 @dataclass
 class Report:
-    """What a batch did: each sample's folder, each failed item with its one line, and what language models took."""
+    """What a batch did: each sample's folder, each failed item with its one line, and what language models took.
 
-    samples: list[tuple[Sample, Path]] = field(default_factory=list)
+    Attributes:
+        resumed: how many of the samples an earlier run had made.
+    """
+
+    samples: list[Outcome] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
+    resumed: int = 0
 
     @property
     def talked(self) -> Counts | None:
@@ -64,20 +106,19 @@ class Report:
         return whole if whole.calls else None
 
     def to_json(self) -> dict[str, object]:
-        """As the command line prints it; `language` only where a language model was asked."""
+        """As the command line prints it; `language` and `resumed` only where there is something to tell."""
         spoken = {"language": self.talked.facts | {"seconds": round(self.talked.seconds, 3)}} if self.talked else {}
-        return spoken | {
-            "samples": [
-                {
-                    "id": s.id,
-                    "folder": str(folder),
-                    "engines": {r.stage: r.engine for r in s.provenance},
-                    "warnings": list(s.warnings),
-                }
-                for s, folder in self.samples
-            ],
-            "failed": [{"item": item, "error": error} for item, error in self.failed],
-        }
+        return (
+            spoken
+            | ({"resumed": self.resumed} if self.resumed else {})
+            | {
+                "samples": [
+                    {"id": s.id, "folder": str(s.folder), "engines": dict(s.engines), "warnings": list(s.warnings)}
+                    for s in self.samples
+                ],
+                "failed": [{"item": item, "error": error} for item, error in self.failed],
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -190,8 +231,8 @@ def _makers(
             pose = poses[number] if poses else _own_pose(path, Path(options.poses))
             run = {"stage": "pose", "engine": "file", "settings": {"T_world_camera": pose.tolist()}}
             events.append(Event(len(events) + 1, "run", run))
-        sample = Deriver(blobs).sample(sample_id, _stamped(events))
-        return _commented(sample, options.comments, 0, blobs, counts if counts is not None else [])
+        sample = Deriver(blobs).sample(sample_id, stamped(events))
+        return commented_on(sample, options.comments, 0, blobs, counts if counts is not None else [])
 
     return [(path, partial(one, path, number), _unsure(coco, path)) for number, path in enumerate(pictures)]
 
@@ -205,15 +246,37 @@ def _unsure(coco: CocoFile | None, picture: Path) -> str:
     return "" if lists(coco, picture.name) else f"and “{coco.name}” does not list this picture"
 
 
-def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> None:
+def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> Outcome | None:
+    """Make a sample and write it; None, and one line in the report, where that failed."""
+
     def write() -> None:
         sample = make()
-        report.samples.append((sample, write_sample(sample, out)))
+        report.samples.append(Outcome.of(sample, write_sample(sample, out)))
 
-    _attempt(report.failed, item, write)
+    before = len(report.samples)
+    attempt(report.failed, item, write)
+    return report.samples[-1] if len(report.samples) > before else None
 
 
-def _attempt(failed: list[tuple[str, str]], item: str, act: Callable[[], None]) -> None:
+def _begun(out: Path, settings: Mapping[str, Any]) -> Ledger:
+    """What a run with these settings that was stopped made in a folder; a run with others keeps a list of its own."""
+    told = json.loads(line({**settings, "studio": spacestudio.__version__}))
+    digest = hashlib.blake2b(line(told).encode(), digest_size=8).hexdigest()
+    return Ledger(out / PROGRESS / f"{digest}.jsonl", told)
+
+
+def _done_before(ledger: Ledger, key: str, out: Path) -> Outcome | None:
+    """What an earlier run made of an item, if its folder still stands."""
+    if key not in ledger:
+        return None
+    row = {k: v for k, v in ledger[key].items() if k != "key"}
+    folder = out / row["id"]
+    if not (folder / "sample.json").is_file():
+        return None
+    return Outcome(**row | {"folder": folder, "warnings": tuple(row["warnings"])})
+
+
+def attempt(failed: list[tuple[str, str]], item: str, act: Callable[[], None]) -> None:
     """Do it, or note in one line why not."""
     try:
         act()
@@ -224,12 +287,12 @@ def _attempt(failed: list[tuple[str, str]], item: str, act: Callable[[], None]) 
         failed.append((item, f"Unexpected {type(error).__name__}: {error}. Please report it."))
 
 
-def _commented(sample: Sample, wanted: Wanted, seed: int, blobs: MemoryBlobs, counts: list[Counts]) -> Sample:
+def commented_on(sample: Sample, wanted: Wanted, seed: int, blobs: MemoryBlobs, counts: list[Counts]) -> Sample:
     """The sample with what language models say of it; what came of it stands among its warnings."""
 
     def add(sample: Sample, acts: Sequence[Act], author: str) -> Sample:
         first = sample.events[-1].seq + 1
-        events = _stamped([Event(first + k, kind, payload, author) for k, (kind, payload) in enumerate(acts)])
+        events = stamped([Event(first + k, kind, payload, author) for k, (kind, payload) in enumerate(acts)])
         return Deriver(blobs).sample(sample.id, (*sample.events, *events))
 
     sample, made = commented(sample, wanted, seed, add)
@@ -241,7 +304,8 @@ def _commented(sample: Sample, wanted: Wanted, seed: int, blobs: MemoryBlobs, co
     )
 
 
-def _stamped(events: Sequence[Event]) -> list[Event]:
+def stamped(events: Sequence[Event]) -> list[Event]:
+    """The events with the time of now."""
     time = now()
     return [Event(e.seq, e.kind, e.payload, e.author, time, e.group) for e in events]
 
@@ -371,6 +435,8 @@ def synthesize_scenes(
         retries: pictures made beside them at most, as long as each fails a relation.
         looks: what measures a picture where the image engine can't know what it drew.
         comments: language models that comment on the pictures.
+
+    A run that was stopped goes on where it was, when it is given the same settings and folder again.
     """
     LANGUAGE[language], IMAGINE[image], SEGMENT[looks.masks]
     for chosen, registry in ((looks.objects, DETECT), (looks.depth, DEPTH)):
@@ -383,8 +449,18 @@ def synthesize_scenes(
     _check_folder(out)
     report = Report()
     items = graphs if graphs is not None else [(f"scene {k + 1} (seed {seed + k})", None, "") for k in range(count)]
-    names = scene_names(language, 0 if graphs is not None else count, seed, report.counts)
+    settings = {"seed": seed, "language": language, "image": image, "candidates": candidates, "layout": layout}
+    settings |= {"retries": retries, "looks": asdict(looks), "comments": asdict(comments)}
+    ledger = _begun(out, settings)
+    keys = [f"{k}:{_fingerprint(graph)}" for k, (_, graph, _) in enumerate(items)]
+    done = [_done_before(ledger, key, out) for key in keys]
+    left = sum(found is None for found in done)
+    names = scene_names(language, 0 if graphs is not None else left, seed, report.counts)
     for number, (item, graph, problem) in enumerate(items):
+        if (found := done[number]) is not None:
+            report.samples.append(found)
+            report.resumed += 1
+            continue
         tell(f"{number + 1}/{len(items)} {item}")
         if graphs is not None and graph is None:
             report.failed.append((item, problem))
@@ -400,14 +476,21 @@ def synthesize_scenes(
             if layout != SOLVER:
                 proposal = propose_layout(graph, layout, seed + number, CANVAS)
                 report.counts.append(proposal.counts)
-            draw = partial(_scene, graph, run, seed + number, image, notes, proposal, looks)
+            draw = partial(draw_scene, graph, run, seed + number, image, notes, proposal, looks)
             with listening(_steps(tell)):
-                best, blobs = _best(draw, candidates, retries)
-                best = _commented(best, comments, seed + number, blobs, report.counts)
+                best, blobs = best_of(draw, candidates, retries)
+                best = commented_on(best, comments, seed + number, blobs, report.counts)
             return best.but(warnings=(*best.warnings, *_not_shown(best)))
 
-        _run(report, item, one, out)
+        if (made := _run(report, item, one, out)) is not None:
+            ledger.add(keys[number], {k: v for k, v in vars(made).items() if k != "folder"})
+    shutil.rmtree(out / PROGRESS, ignore_errors=True)  # a run that came to its end leaves nothing but samples
     return report
+
+
+def _fingerprint(graph: SpatialGraph | None) -> str:
+    told = "" if graph is None else line(clean(graph_payload(graph), None))
+    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def _steps(tell: Progress) -> Callable[[Told], None]:
@@ -424,7 +507,7 @@ def _steps(tell: Progress) -> Callable[[Told], None]:
     return hear
 
 
-def _best(draw: Callable[[int], tuple[Sample, MemoryBlobs]], count: int, retries: int) -> tuple[Sample, MemoryBlobs]:
+def best_of(draw: Callable[[int], tuple[Sample, MemoryBlobs]], count: int, retries: int) -> tuple[Sample, MemoryBlobs]:
     """The best by `RULE` of `count` pictures, and of up to `retries` more while the best one fails a relation.
 
     Where there were several, how many, and how each stood, is recorded in the one that is kept.
@@ -444,7 +527,7 @@ def _best(draw: Callable[[int], tuple[Sample, MemoryBlobs]], count: int, retries
     tried = [{"seed": _seed(s), **verified(r.verdict for r in s.verdicts)} for s, _ in made]
     record = {"rule": RULE, "candidates": count, "retries": retries, "kept_seed": _seed(best), "tried": tried}
     run = run_payload(EngineRun("choice", "studio", settings=record))
-    return Deriver(blobs).sample(best.id, _stamped([*best.events, Event(best.events[-1].seq + 1, "run", run)])), blobs
+    return Deriver(blobs).sample(best.id, stamped([*best.events, Event(best.events[-1].seq + 1, "run", run)])), blobs
 
 
 def _standing(made: tuple[Sample, MemoryBlobs]) -> tuple[int, int]:
@@ -468,7 +551,7 @@ def _not_shown(sample: Sample) -> list[str]:
     return [f"asked, but not shown: {statement(asked, names)}" for asked, found in pairs if found.verdict == "false"]
 
 
-def _scene(
+def draw_scene(
     graph: SpatialGraph,
     run: EngineRun | None,
     seed: int,
@@ -478,9 +561,10 @@ def _scene(
     looks: Looks,
     candidate: int,
 ) -> tuple[Sample, MemoryBlobs]:
+    """A scene drawn: candidate k of a seed has dice of its own."""
     blobs = MemoryBlobs()
     made = synthesize(graph, blobs, seed + 1009 * candidate, image, run, notes=notes, proposal=proposal, looks=looks)
-    return Deriver(blobs).sample(made.id, _stamped(made.events)), blobs
+    return Deriver(blobs).sample(made.id, stamped(made.events)), blobs
 
 
 Graphs = Sequence[tuple[str, SpatialGraph | None, str]]
@@ -532,7 +616,7 @@ def verify_pictures(items: Sequence[str], graphs: Graphs, options: Options, tell
         if graph is None:
             report.failed.append((str(path), problem))
         else:
-            _attempt(report.failed, str(path), partial(one, path, make, unsure, k, graph))
+            attempt(report.failed, str(path), partial(one, path, make, unsure, k, graph))
     return report
 
 
@@ -557,12 +641,12 @@ def verify_samples(folder: Path, graphs: Graphs | None = None, tell: Progress = 
             _, graph, problem = graphs[k]
 
         def one(sample: Sample, k: int | None, graph: SpatialGraph | None) -> None:
-            report.verified.append(verify_sample(_measured(sample), sample.id, graph, k, logs.get(sample.id, ())))
+            report.verified.append(verify_sample(measured_again(sample), sample.id, graph, k, logs.get(sample.id, ())))
 
         if problem:
             report.failed.append((sample.id, problem))
         else:
-            _attempt(report.failed, sample.id, partial(one, sample, k, graph))
+            attempt(report.failed, sample.id, partial(one, sample, k, graph))
     return report
 
 
@@ -571,8 +655,12 @@ def _check_count(graphs: Graphs, count: int, things: str) -> None:
         raise InputError(f"{len(graphs)} graphs for {count} {things}", f"one graph for all, or one for each of the {things}")
 
 
-def _measured(sample: Sample) -> Sample:
-    """A sample read from a folder, measured again; target, layout and questions are those of the folder."""
-    blobs = MemoryBlobs()
+def measured_again(sample: Sample, blobs: MemoryBlobs | None = None) -> Sample:
+    """A sample read from a folder, measured again; target, layout and questions are those of the folder.
+
+    Args:
+        blobs: where its pictures are put, for what is to be appended to its log.
+    """
+    blobs = MemoryBlobs() if blobs is None else blobs
     derived = Deriver(blobs).sample(sample.id, events_of(sample, blobs))
     return derived.but(target=sample.target, layout=sample.layout, qa=sample.qa)

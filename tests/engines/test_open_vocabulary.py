@@ -17,6 +17,7 @@ from spacestudio.domain.boxes import Box
 from spacestudio.engines import DETECT
 from spacestudio.engines.progress import Told, listening
 from spacestudio.errors import Cancelled, InputError, Unavailable
+from spacestudio.formats.folder import read_sample
 from spacestudio.formats.pictures import Picture
 from spacestudio.services.batch import Options, analyze, verify_pictures
 from spacestudio.services.begin import Recipe
@@ -463,12 +464,12 @@ def test_a_batch_goes_on_when_the_engine_fails_on_one_picture(folders, tmp_path,
         Image.fromarray(np.roll(coffee(60, 40), k, 1)).save(tmp_path / f"{k}.png")
     options = Options(depth="none", objects=f"owlvit:{folders('owlvit')}", labels=("cup", "table"), masks="box")
     report = analyze([str(tmp_path)], options, tmp_path / "out")
-    assert [Path(folder).name[0] for _, folder in report.samples] == ["0", "2"]
+    assert [Path(made.folder).name[0] for made in report.samples] == ["0", "2"]
     ((item, line),) = report.failed
     assert item.endswith("1.png") and "ran out of memory" in line and "\n" not in line
     assert len(list((tmp_path / "out").iterdir())) == 2, "nothing half-written"
-    for sample, _ in report.samples:
-        assert {o.label for o in sample.objects} <= {"cup", "table"}
+    for made in report.samples:
+        assert {o.label for o in read_sample(made.folder).objects} <= {"cup", "table"}
 
 
 def test_what_was_not_looked_for_is_not_called_absent(folders, tmp_path):
@@ -477,7 +478,8 @@ def test_what_was_not_looked_for_is_not_called_absent(folders, tmp_path):
     absent = []
     for labels in (("cup",), ()):
         options = Options(depth="none", objects=f"owlvit:{folders('owlvit')}", labels=labels, masks="box")
-        ((sample, _),) = analyze([str(tmp_path / "a.png")], options, tmp_path / f"out{len(absent)}").samples
+        (made,) = analyze([str(tmp_path / "a.png")], options, tmp_path / f"out{len(absent)}").samples
+        sample = read_sample(made.folder)
         assert sample.objects
         absent.append([p for p in sample.qa if p.family == "existence" and p.answer == "No"])
     assert not absent[0] and absent[1]

@@ -20,6 +20,7 @@ from spacestudio.engines.segment.brush import alike
 from spacestudio.engines.segment.grabcut import ellipse
 from spacestudio.errors import Cancelled, Unavailable
 from spacestudio.formats.coco import read_coco
+from spacestudio.formats.folder import read_sample
 from spacestudio.formats.pictures import Picture
 from spacestudio.services import judge
 from spacestudio.services.batch import Options, analyze
@@ -494,6 +495,6 @@ def test_a_batch_with_boxes_from_a_file(folders, tmp_path):
     assert len(ready.detections) == 1
     options = Options("none", objects=str(tmp_path / "boxes.json"), masks=f"sam2:{folders['sam2']}")
     report = analyze([str(tmp_path / "a.png")], options, tmp_path / "out")
-    ((sample, _),) = report.samples
+    sample = read_sample(report.samples[0].folder)
     expected = SEGMENT.make(options.masks).segment(sample.image, None, [sample.objects[0].box])[0]
     np.testing.assert_array_equal(sample.objects[0].mask, expected)
