@@ -1,4 +1,4 @@
-"""Writes docs/REFERENCE.md and docs/ENGINES.md from the registries: every engine, relation, question family and format.
+"""Writes docs/REFERENCE.md and docs/ENGINES.md from the registries: everything that is chosen by name.
 
 .venv/bin/python docs/reference.py [--check]
 """
@@ -17,6 +17,8 @@ from spacestudio.qa import FAMILIES as QUESTIONS
 from spacestudio.registry import ANY, Registry
 from spacestudio.relations import FAMILIES as RELATIONS
 from spacestudio.relations.rules import RULE_SETS
+from spacestudio.services.scores import SCORERS
+from spacestudio.services.tell import STYLES
 
 HERE = Path(__file__).parent
 HEAD = """# Reference
@@ -100,6 +102,7 @@ def reference() -> str:
     parts = [HEAD]
     parts += [table(STAGES.get(stage, f"{stage.capitalize()} engines"), registry) for stage, registry in ENGINES.items()]
     parts += [relations(), rule_sets(), table("Question families", QUESTIONS), table("Formats", FORMATS)]
+    parts += [table("Styles of training text", STYLES), table("Scorers", SCORERS)]
     return "\n".join(parts)
 
 

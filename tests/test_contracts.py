@@ -26,6 +26,7 @@ from spacestudio.relations import FAMILIES as RELATIONS
 from spacestudio.relations.family import Family
 from spacestudio.relations.relate import VIEWS, relate, seen_from
 from spacestudio.relations.rules import RULE_SETS
+from spacestudio.services.tell import told
 from tests.formats.made import full_sample, plain_sample
 from tests.support import small_scene
 
@@ -142,7 +143,7 @@ def test_the_made_scene_makes_most_families_ask():
 @names(FORMATS)
 def test_format_round_trip(name, tmp_path):
     fmt = load(FORMATS, name)
-    samples = [full_sample(), plain_sample()]
+    samples = [told(full_sample()), told(plain_sample())]
     assert fmt.name == name
     rows = fmt.rows(samples)
     assert rows and json.loads(json.dumps(rows)) == rows, "JSON values"

@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spacestudio.cli.captions import app as captions_app
 from spacestudio.cli.common import Json, Out, answer, fail, tell
+from spacestudio.cli.dataset import app as dataset_app
+from spacestudio.cli.dataset import holdout
+from spacestudio.cli.prompts import app as prompts_app
+from spacestudio.cli.questions import app as questions_app
 from spacestudio.cli.run import app as run_app
 from spacestudio.cli.score import app as score_app
+from spacestudio.cli.skg import app as skg_app
 from spacestudio.errors import InputError, SpaceStudioError, UnknownName
 
 if TYPE_CHECKING:
@@ -28,6 +34,12 @@ app = typer.Typer(
 
 app.add_typer(score_app, name="score")
 app.add_typer(run_app, name="run")
+app.add_typer(captions_app, name="captions")
+app.add_typer(questions_app, name="questions")
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(skg_app, name="skg")
+app.add_typer(dataset_app, name="dataset")
+app.command("holdout")(holdout)
 
 Words = Annotated[
     str,
@@ -57,15 +69,15 @@ def main() -> None:
 
 
 def _report(report: Report, as_json: bool) -> None:
-    from spacestudio.qa.words import label_of
-
-    lines = [f"{s.id}: {len(s.objects)} objects, {len(s.qa)} questions -> {folder}" for s, folder in report.samples]
+    lines = [f"{s.id}: {s.objects} objects, {s.questions} questions -> {s.folder}" for s in report.samples]
     answer(report.to_json(), as_json, lines)
-    for sample, _ in report.samples if not as_json else ():
+    for sample in report.samples if not as_json else ():
         for warning in sample.warnings:
             tell(f"{sample.id}: warning {warning}")
-        if sample.objects and not sample.qa and not any(label_of(o.label) for o in sample.objects):
-            tell(f"{sample.id}: no question, because its {len(sample.objects)} regions have no names yet")
+        if sample.nameless and not sample.questions:
+            tell(f"{sample.id}: no question, because its {sample.objects} regions have no names yet")
+    if report.resumed:
+        tell(f"{report.resumed} of these samples were made before")
     if report.talked:
         tell(f"language model: {report.talked.line}")
     for item, error in report.failed:
@@ -282,29 +294,40 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder, or file ending in .zip.")],
     format_name: Annotated[str, typer.Option("--format", help="Name of a format.")],
     samples: Annotated[Path, typer.Option(help="Folder of sample folders.")],
+    words: Annotated[
+        str, typer.Option("--words", help="Language model that rewords SpaceSGG's texts: endpoint, hub or transformers.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Sample folders to training files."""
     from spacestudio.formats import FORMATS
     from spacestudio.formats.folder import damaged_logs, read_samples
+    from spacestudio.services.polish import polished, style_of
     from spacestudio.services.publish import publish
 
     FORMATS[format_name]
+    style = style_of(format_name) if words else ""
     read, problems = read_samples(samples)
     if not read and not problems:
         raise InputError(
             f"No sample folder in {samples}", "folders with a sample.json, as analyze and synthesize write them"
         )
-    written = publish(read, format_name, out) if read else []
+    other = polished(read, style, words) if style else None
+    written = publish(other.samples if other else read, format_name, out) if read else []
     warnings = [f"{sample_id}: {line}" for sample_id, lines in damaged_logs(samples).items() for line in lines]
-    value = {
+    warnings += other.words if other else ()
+    value: dict[str, Any] = {
         "format": format_name,
         "samples": len(read),
         "files": [str(path) for path in written],
         "warnings": warnings,
         "failed": [{"item": str(samples), "error": problem} for problem in problems],
     }
+    if other:
+        value["words"] = {"worded": other.worded, "of": other.total, **other.counts.facts}
     answer(value, as_json, [f"{len(read)} samples -> {out}"] if read else [])
+    if other:
+        tell(f"language model: {other.worded} of {other.total} exchanges reworded; {other.counts.line}")
     for warning in warnings:
         tell(f"warning {warning}")
     for problem in problems:

@@ -17,6 +17,7 @@ from spacestudio.ui.frame import Done, Frame, Look, header
 from spacestudio.ui.session import is_visitor, new_visitor, shown, visitor_of
 from spacestudio.ui.tabs.dataset import dataset_tab
 from spacestudio.ui.tabs.depth import depth_tab
+from spacestudio.ui.tabs.evaluate import evaluate_tab
 from spacestudio.ui.tabs.graph import graph_tab
 from spacestudio.ui.tabs.image import image_tab
 from spacestudio.ui.tabs.questions import questions_tab
@@ -35,8 +36,9 @@ TABS = (
     ("regenerate", "Regenerate", regenerate_tab, f"Here a picture is asked for anew, with changes. {OPEN}"),
     ("questions", "Questions", questions_tab, f"Here stand questions about a picture, to accept, correct or reject. {OPEN}"),
     ("dataset", "Data set", dataset_tab, f"Here your pictures become a data set. {OPEN}"),
+    ("evaluate", "Evaluate", evaluate_tab, ""),
 )
-"""Name, title, what builds it, and what it says while nothing is open."""
+"""Name, title, what builds it, and what it says while nothing is open ("" where it needs nothing open)."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -81,7 +83,8 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, title, make, first in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as opened:
-                    frame.first_steps.append(gr.Markdown(first, visible=False, elem_classes="empty first-step"))
+                    if first:
+                        frame.first_steps.append(gr.Markdown(first, visible=False, elem_classes="empty first-step"))
                     make(frame)
                 _draw_on_open(frame, opened, name)
         frame.on(samples.input, lambda look, chosen: Done(chosen or "", ""), [samples])

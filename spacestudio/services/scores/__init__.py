@@ -50,7 +50,38 @@ class Scorer:
     json: Callable[[Report], dict[str, Any]]
 
 
-SCORERS = Registry("scorer", {})
+SCORERS = Registry(
+    "scorer",
+    {
+        "psg": Entry(
+            "services.scores.psg:SCORER", "Open-ended scene graphs in grounded text: recall and mean recall.", "PSG"
+        ),
+        "predcls": Entry(
+            "services.scores.predcls:SCORER", "Ranked predicates of given pairs: R@K and mR@K.", "PSG predicates"
+        ),
+        "crpe": Entry("services.scores.crpe:SCORER", "Relations as single choice, each with its options turned.", "CRPE"),
+        "grounding": Entry(
+            "services.scores.grounding:SCORER", "Whether the box answered is the one asked for.", "Grounding"
+        ),
+        "choice": Entry(
+            "services.scores.choice:SCORER", "Multiple choice of any benchmark, also in pairs and turned.", "Multiple choice"
+        ),
+        "proximity": Entry(
+            "services.scores.proximity:SCORER", "How deep, and which of two is closer, from free text.", "Proximity QA"
+        ),
+        "depth": Entry(
+            "services.scores.depth:SCORER", "Depth maps against true ones: order of pixels, and errors.", "Depth maps"
+        ),
+        "visor": Entry(
+            "services.scores.visor:SCORER",
+            "Pictures made from prompts: are both objects there, and do they stand as asked?",
+            "VISOR",
+        ),
+        "captions": Entry(
+            "services.scores.captions:SCORER", "Captions that people judged: agreement per relation.", "Captions, judged"
+        ),
+    },
+)
 
 
 def flat_json(report: Report) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from spacestudio.qa import FAMILIES
 from spacestudio.relations.words import read
 from spacestudio.services import judge
 from spacestudio.services.arrange import unique_names
+from spacestudio.services.shown_text import fact_lines
 from spacestudio.services.verify import OUTCOMES, outcome, verify_questions
 from spacestudio.ui.components.choices import Choice
 from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import EMPTY, Done, Frame, Look, View
 from spacestudio.ui.session import must_open, plain, shown
+from spacestudio.ui.tabs.formats import formats_panel, panel_values
 
 QUESTION = "Choose a question in the table."
 CHANGED = "changed by the last step"
@@ -80,9 +82,11 @@ def questions_tab(frame: Frame) -> None:
     key.change(None, [key], None, js="key => { window.studioTyped?.question(key); }")
     frame.kept["question"] = key
     count = gr.Markdown(elem_id="qa-count")
+    formats = formats_panel(frame)
     filters: list[Any] = [family, status, mark, verdict, text]
     parts = [question, answer, facts, picture, key]
-    frame.add(View("questions", [table, keys, count, *parts], draw, [*filters, key]))
+    outputs = [table, keys, count, *parts, *formats.outputs]
+    frame.add(View("questions", outputs, draw, [*filters, key, *formats.controls]))
     frame.redraw(filters)
 
     def pick(visitor: Any, sample_id: Any, rows: list[str], evt: gr.SelectData) -> list[Any]:
@@ -159,12 +163,12 @@ def chosen_questions(
     ]
 
 
-def draw(look: Look, family: str, status: str, mark: str, verdict: str, text: str, key: str) -> list[Any]:
-    """The table of questions, and the chosen one while it is still asked."""
+def draw(look: Look, family: str, status: str, mark: str, verdict: str, text: str, key: str, *formats: Any) -> list[Any]:
+    """The table of questions, the chosen one while it is still asked, and the sample as training text."""
     s = look.sample
     blank = ["", gr.update(choices=[], value=None), QUESTION, None, ""]
     if s is None:
-        return [[], [], EMPTY, *blank]
+        return [[], [], EMPTY, *blank, *panel_values(look, *formats)]
     changed = changed_last(look)
     pairs = chosen_questions(s, family, status, mark, verdict, text, changed)
     rows = [[str(k), p.question, p.answer, p.family, p.status, _marks(p, changed)] for k, p in enumerate(pairs, 1)]
@@ -175,7 +179,7 @@ def draw(look: Look, family: str, status: str, mark: str, verdict: str, text: st
             "No question yet: name two objects in the Image tab. Proposed regions are not asked about until they are named."
         )
     chosen = form(s, key) if any(p.key == key for p in s.qa) else blank
-    return [rows, [p.key for p in pairs], words, *chosen]
+    return [rows, [p.key for p in pairs], words, *chosen, *panel_values(look, *formats)]
 
 
 def _marks(p: QAPair, changed: frozenset[str]) -> str:
@@ -194,23 +198,7 @@ def form(s: Sample, key: str) -> list[Any]:
 
 def facts_words(s: Sample, p: QAPair) -> str:
     """What an answer rests on, as Markdown."""
-    names = unique_names(s.graph)
-    lines = []
-    for r in p.facts.get("relations", ())[:6]:
-        subject, object_ = names.get(r["subject"], r["subject"]), names.get(r["object"], r["object"])
-        line = f"{plain(subject)} **{plain(read(r['predicate']))}** {plain(object_)}: {plain(r['verdict'])}"
-        frame = plain(r.get("frame", "image"))
-        margin, needs = (
-            plain(format(float(r.get(name, 0)), sign)) for name, sign in (("margin", "+.3f"), ("threshold", ".3f"))
-        )
-        line += f" ({frame} frame, " + (
-            "set by a person)" if r.get("origin") == "person" else f"margin {margin}, needs {needs})"
-        )
-        lines.append(f"- {line}")
-    for name, value in list(p.facts.get("numbers", {}).items())[:8]:
-        lines.append(f"- {plain(name)}: {plain(value)}")
-    if assumed := p.facts.get("assumed"):
-        lines.append(f"- assumed: {plain('; '.join(map(str, assumed)))}")
+    lines = [f"- {plain(line)}" for line in fact_lines(s.graph, p.facts)]
     (told,) = verify_questions(s.but(qa=(p,)))
     lines.insert(0, f"- {outcome(told.verdict)} by the graph" + ("" if told.verdict == "true" else f": {plain(told.why)}"))
     head = {
