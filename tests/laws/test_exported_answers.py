@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from spacestudio.formats.ply import read_ply
+from spacestudio.domain.qa import QAPair
+from spacestudio.domain.sample import Sample
+from spacestudio.formats.folder import read_sample, read_samples
+from spacestudio.formats.rows import turn
+from spacestudio.services.batch import synthesize_scenes
 from spacestudio.services.knowledge import STAGES, Recipe, run
+from spacestudio.services.publish import publish
 
 SCENES = int(os.environ.get("SCENES", "4"))
 """SCENES=100 makes and checks that many."""
@@ -23,16 +27,15 @@ SCENES = int(os.environ.get("SCENES", "4"))
 class Seen:
     """One object as its pixels and points show it: extent and centre of the mask, median depth, median point."""
 
-    def __init__(self, folder: Path, row: dict[str, Any], depth: np.ndarray, points: np.ndarray) -> None:
-        mask = np.asarray(Image.open(folder / row["mask"])) > 0
+    def __init__(self, label: str, mask: Any, sample: Sample, place: int) -> None:
+        assert sample.depth is not None and sample.cloud is not None
         rows, columns = np.nonzero(mask)
-        self.label = row["label"]
+        self.label = label
         self.left, self.right, self.top, self.bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
         self.x, self.y = (self.left + self.right) / 2, (self.top + self.bottom) / 2
         self.width, self.height = self.right - self.left, self.bottom - self.top
-        values = depth[mask]
-        self.far = float(np.median(values[np.isfinite(values)]))
-        self.across, _, self.away = np.median(points, axis=0)
+        self.far = float(np.median(sample.depth.values[mask & sample.depth.valid]))
+        self.across, _, self.away = np.median(sample.cloud.points_camera[sample.cloud.object_index == place], axis=0)
 
 
 def meets(a: Seen, b: Seen) -> bool:
@@ -86,10 +89,10 @@ def shown(predicate: str, frame: str, a: Seen, b: Seen) -> bool | None:
     return None if rule is None else bool(rule(a, b))
 
 
-def true_of_pixels(q: dict[str, Any], things: dict[str, Seen], size: tuple[int, int]) -> bool | None:
+def true_of_pixels(q: QAPair, things: dict[str, Seen], size: tuple[int, int]) -> bool | None:
     """Whether an answer is right; None where these definitions have no say."""
-    parts = q["key"].split(":")
-    family, answer = parts[0], q["answer"]
+    parts = q.key.split(":")
+    family, answer = parts[0], q.answer
     if family == "existence":
         return (answer == "Yes") == any(thing.label == parts[1] for thing in things.values())
     if family == "count":
@@ -102,7 +105,7 @@ def true_of_pixels(q: dict[str, Any], things: dict[str, Seen], size: tuple[int, 
     if family == "nearer":
         near = things[parts[1]].far < things[parts[3]].far
         first = near == (parts[2] in ("closer", "nearer"))
-        return q["facts"]["objects"] and (things[parts[1 if first else 3]].label in answer)
+        return things[parts[1 if first else 3]].label in answer
     if family in ("relation", "viewpoint"):
         subject, predicate, object_, frame, form = parts[1:]
         asked = predicate if form == "yes-no" else answer
@@ -111,33 +114,44 @@ def true_of_pixels(q: dict[str, Any], things: dict[str, Seen], size: tuple[int, 
     return None
 
 
-@pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["synthesize", "skg"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set[str]]]:
+    """Sample folders, and what is exported of each: its id -> questions with their answers, a line each."""
     folder = tmp_path_factory.mktemp("answers")
-    run(list(STAGES), folder, Recipe(scenes=SCENES, combinations=1 if SCENES > 20 else 2, seed=11))
-    return folder
+    if request.param == "skg":
+        run(list(STAGES), folder, Recipe(scenes=SCENES, combinations=1, seed=11))
+        rows = json.loads((folder / "data_filtered.json").read_text())
+        said = {row["sample"]: {f"{p['question']}\n{p['answer']}" for p in row["qa"]} for row in rows}
+        return folder / "samples", said
+    synthesize_scenes(None, SCENES, folder / "samples", seed=11)
+    publish(read_samples(folder / "samples")[0], "llava", folder / "llava")
+    said = {}
+    for row in json.loads((folder / "llava" / "llava.json").read_text()):
+        values = [said_["value"].removeprefix("<image>\n") for said_ in row["conversations"]]
+        said[row["id"]] = {f"{q}\n{a}" for q, a in zip(values[::2], values[1::2], strict=True)}
+    return folder / "samples", said
 
 
-def test_every_exported_answer_is_true_of_its_picture(knowledge: Path) -> None:
+def test_every_exported_answer_is_true_of_its_picture(exported: tuple[Path, dict[str, set[str]]]) -> None:
+    samples, said = exported
     checked: Counter[str] = Counter()
-    wrong, unsaid = [], Counter[str]()
-    rows = json.loads((knowledge / "data_filtered.json").read_text())
-    assert len(rows) >= SCENES // 2
-    for row in rows:
-        folder = knowledge / "samples" / row["sample"]
-        sample = json.loads((folder / "sample.json").read_text())
-        depth = np.load(folder / "depth.npy", allow_pickle=False)
-        cloud = read_ply(folder / "cloud.ply", sample["cloud"]["unit"])
-        points = [cloud.points_camera[cloud.object_index == k] for k in range(len(sample["objects"]))]
-        things = {o["id"]: Seen(folder, o, depth, own) for o, own in zip(sample["objects"], points, strict=True)}
-        exported = {pair["question"].split("\n")[0] for pair in row["qa"]}
-        for q in (q for q in sample["qa"] if q["question"] in exported):
-            verdict = true_of_pixels(q, things, (depth.shape[1], depth.shape[0]))
+    wrong, unsaid, told = [], Counter[str](), 0
+    for sample_id, lines in said.items():
+        folder = samples / sample_id
+        sample = read_sample(folder)
+        things = {o.id: Seen(o.label, o.mask, sample, k) for k, o in enumerate(sample.objects)}
+        for q in sample.qa:
+            if "\n".join(turn(q)) not in lines:
+                continue
+            told += 1
+            verdict = true_of_pixels(q, things, (sample.width, sample.height))
             if verdict is None:
-                unsaid[q["family"]] += 1
+                unsaid[q.family] += 1
             else:
-                checked[q["family"]] += 1
-                wrong += [] if verdict else [(row["sample"], q["key"], q["question"], q["answer"])]
+                checked[q.family] += 1
+                wrong += [] if verdict else [(sample_id, q.key, q.question, q.answer)]
     print(f"{sum(checked.values())} answers held against pixels {dict(checked)}, without a say: {dict(unsaid)}")
+    assert told == sum(map(len, said.values())), "every exported pair was looked up"
     assert not wrong, wrong[:5]
-    assert sum(checked.values()) > 10 * len(rows) and set(unsaid) <= {"attribute", "relation", "depth_order"}
+    assert len(said) >= SCENES // 2 and sum(checked.values()) > 10 * len(said)
+    assert set(unsaid) <= {"attribute", "relation", "depth_order"}
