@@ -7,7 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from spacestudio.services.scores import Choice, Scorer, Slot
 
 HELP = "Score predictions; every figure comes with its counts and its definition."
-BAD = "n_bad_lines"
-"""The count of lines that could not be read; any make the exit status 1, although the rest is scored."""
+BAD = ("n_bad_lines", "n_failed")
+"""Counts of what could not be read; any make the exit status 1, although the rest is scored."""
 
 
 class Scorers(TyperGroup):
@@ -63,7 +63,7 @@ def command(scorer: Scorer) -> Callable[..., None]:
         finally:
             gc.enable()
         answer(scorer.json(report) if as_json else {}, as_json, lines(report))
-        if report.counts.get(BAD):
+        if any(report.counts.get(name) for name in BAD):
             for note in report.notes if as_json else ():
                 tell(note)
             sys.exit(1)
@@ -85,7 +85,8 @@ def _setting(choice: Choice) -> inspect.Parameter:
     name = _option(choice.name)
     if choice.default is True:
         name = f"{name}/--no-{name.removeprefix('--')}"
-    return _parameter(choice.name, Annotated[type(choice.default), typer.Option(name, help=choice.help)], choice.default)
+    kind: Any = Literal[choice.options] if choice.options else type(choice.default)
+    return _parameter(choice.name, Annotated[kind, typer.Option(name, help=choice.help)], choice.default)
 
 
 def _option(name: str) -> str:

@@ -23,11 +23,15 @@ class Slot:
 
 @dataclass(frozen=True)
 class Choice:
-    """A setting of a scorer: its option name ("as_published" is --as-published), help and default; its type is the default's."""
+    """A setting of a scorer: its option name ("as_published" is --as-published), help and default; its type is the default's.
+
+    `options`, where there are any, are all that it may be, the default among them.
+    """
 
     name: str
     help: str
     default: bool | int | float | str
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ SCORER = Scorer(
         Slot("predicted", "Estimated depth: a file, or a folder with files of the same names.", folder=True),
     ),
     (
-        Choice("align", "What estimates are fitted by before metres are compared: none, median or affine.", "none"),
+        Choice("align", "What estimates are fitted by before metres are compared.", "none", ALIGN),
         Choice("pairs", "Pixel pairs drawn a picture.", PAIRS),
         Choice("seed", "Same seed, same pairs.", 0),
         Choice("tau", "True depths in [0, 1] that differ by less are ties.", TAU),

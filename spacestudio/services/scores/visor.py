@@ -198,8 +198,13 @@ SCORER = Scorer(
     ),
     (
         Choice("threshold", "Boxes that score more count.", THRESHOLD),
-        Choice("rules", "Rule set that judges boxes: visor, sg2im, sstd or ours.", "visor"),
-        Choice("pairing", "Whether any pair of boxes may stand as asked, or the best of each object must.", "any"),
+        Choice("rules", "Rule set that judges boxes.", "visor", tuple(RULE_SETS)),
+        Choice(
+            "pairing",
+            "Whether any pair of boxes may stand as asked, or the best of each object must.",
+            "any",
+            get_args(Pairing),
+        ),
         Choice("per_prompt", "Pictures that belong to a prompt.", PER_PROMPT),
     ),
     _score,

@@ -22,9 +22,11 @@ from spacestudio.ui.components.table import table as make_table
 from spacestudio.ui.frame import Frame, View
 from spacestudio.ui.session import plain, shown
 
-MOST = {"file": 5, "tick": 4, "number": 7, "words": 5}
+MOST = {"file": 5, "menu": 3, "tick": 4, "number": 7, "words": 3}
 """Inputs of each kind, made once and shown as the chosen scorer needs them."""
 START = "Choose a scorer, drop its files and press **Score**. Nothing is kept, and no sample is touched."
+KINDS = {bool: "tick", str: "words"}
+"""Type of a setting -> the kind of input for it; a number else."""
 WIDEST = 32
 """Characters of a column that make it wider."""
 CAPTION = 16
@@ -147,7 +149,7 @@ def pools(scorer: Scorer) -> dict[str, list[Any]]:
     """A scorer's slots and choices by the kind of input they need."""
     found: dict[str, list[Any]] = {kind: [] for kind in MOST} | {"file": list(scorer.files)}
     for choice in scorer.choices:
-        kind = "tick" if isinstance(choice.default, bool) else "words" if isinstance(choice.default, str) else "number"
+        kind = "menu" if choice.options else KINDS.get(type(choice.default), "number")
         found[kind].append(choice)
     return found
 
@@ -159,6 +161,8 @@ def _props(kind: str, one: Any) -> dict[str, Any]:
     if kind == "file":
         return {"visible": True, "value": None, "label": titled(one.name) + ("" if one.required else " (optional)")}
     props = {"visible": True, "value": one.default, "label": titled(one.name), "info": one.help}
+    if kind == "menu":
+        return props | {"choices": list(one.options)}
     return props | ({"precision": 0 if isinstance(one.default, int) else None} if kind == "number" else {})
 
 
@@ -169,7 +173,7 @@ def _asked(name: str) -> list[tuple[str, Any]]:
 
 
 def _made(kind: str, name: str) -> list[Any]:
-    make: Mapping[str, Any] = {"file": gr.File, "tick": gr.Checkbox, "number": gr.Number, "words": gr.Textbox}
+    make: Mapping[str, Any] = {"file": gr.File, "tick": gr.Checkbox, "number": gr.Number, "words": gr.Textbox, "menu": Menu}
     more: dict[str, Any] = {"file": {"height": 92}, "words": {"max_length": 400}}.get(kind, {})
     wanted = [one for other, one in _asked(name) if other == kind]
     return [make[kind](elem_id=f"score-{kind}-{k}", **more, **_props(kind, one)) for k, one in enumerate(wanted)]
