@@ -131,9 +131,11 @@ def _exchange(story: Story, choice: Choice, answer_first: bool) -> Exchange:
 
 
 def _pronoun(story: Story, object_id: str) -> str:
-    """ "it", or "them" for people and for what is plural."""
+    """ "it", "them" for what is plural; people are named again."""
     word = story.labels[object_id].casefold().split()[-1]
-    return "them" if story.names[object_id].plural or word in PEOPLE else "it"
+    if story.names[object_id].plural:
+        return "them"
+    return story.names[object_id].the if word in PEOPLE else "it"
 
 
 def _asked(story: Story, template: str, asks: str, a: str, b: str) -> Grounded:

@@ -28,14 +28,13 @@ OBJECTS = (
 """Of SR2D: COCO's 80, in their order. Written out here so that writing SR2D wakes nothing else."""
 RELATIONS = ("to the left of", "to the right of", "above", "below")
 """Of SR2D."""
-_SAID = {"left of": "to the left of", "right of": "to the right of", "separated": "separated"}
 
 
 def phrase(predicate: str) -> str:
     """A predicate as prompts word it: "left of" -> "to the left of", "wider" -> "wider than"."""
-    from spacestudio.relations.words import read
+    from spacestudio.relations.words import sided
 
-    return _SAID.get(predicate, read(predicate))
+    return predicate if predicate == "separated" else sided(predicate)
 
 
 def by_letter(name: str) -> str:

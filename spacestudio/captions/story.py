@@ -6,18 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spacestudio.domain.dice import number, pick
 from spacestudio.domain.events import fold
 from spacestudio.domain.graph import Relation
 from spacestudio.domain.grounded import Grounded, Mention, Predicate, Span
 from spacestudio.domain.sample import Sample
+from spacestudio.geometry.intervals import ranges_of, record
 from spacestudio.geometry.measure import measure
 from spacestudio.relations.facts import Table, fact, finite, stored
 from spacestudio.relations.naming import Names, label_of
 from spacestudio.relations.relate import VIEWS, seen_from
-from spacestudio.relations.words import read
+from spacestudio.relations.words import sided
 
-_SAID = {"left of": "to the left of", "right of": "to the right of"}
+AXES = {"direction": 0, "depth": 2}
+"""Family -> the axis of the record its relations in the camera's frame are about; above and below: the other."""
 
 
 class Story:
@@ -82,7 +87,30 @@ class Story:
             return None
         table = self.sample.graph.by_key if frame in ("image", "camera") else self._viewed
         r = stored(table, subject, object_, family, frame)
-        return r if r is not None and r.verdict == "true" else None
+        return r if r is not None and r.verdict == "true" and self._apart(r) else None
+
+    def _apart(self, r: Relation) -> bool:
+        """Whether the pairwise record, too, tells two things apart on the axis in space a relation is about.
+
+        A text then never orders what the record leaves undecided. What a person said needs no measurement.
+        """
+        if r.origin == "person" or r.frame == "image" or r.family not in AXES or r.predicate == "at the same depth":
+            return True
+        axis = 1 if r.predicate in ("above", "below") else AXES[r.family]
+        if r.frame in ("left", "right") and axis != 1:
+            axis = 2 - axis  # seen from a side, left and right are what was near and far
+        return bool(self._record[self._place[r.subject], self._place[r.object], axis])
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return {o.id: k for k, o in enumerate(self.sample.objects)}
+
+    @cached_property
+    def _record(self) -> NDArray[np.int8]:
+        s = self.sample
+        if s.depth is None or s.camera is None:
+            return np.zeros((len(s.objects), len(s.objects), 3), np.int8)
+        return record(*ranges_of(s.objects, s.depth, s.camera))
 
     def called(self, object_id: str) -> tuple[Span, ...]:
         """ "the leftmost ", cup, "": a named object, pointed at."""
@@ -108,14 +136,9 @@ def _reversed(key: tuple[str, str, str, str]) -> tuple[str, str, str, str]:
     return object_, subject, family, frame
 
 
-def phrase(predicate: str) -> str:
-    """The predicate as it stands between two names: "to the left of", "larger than"."""
-    return _SAID.get(predicate, read(predicate))
-
-
 def predicate(r: Relation) -> Predicate:
     """A relation as a span."""
-    return Predicate(phrase(r.predicate), (r.subject,), (r.object,))
+    return Predicate(sided(r.predicate), (r.subject,), (r.object,))
 
 
 def sentence(*spans: Span) -> tuple[Span, ...]:

@@ -31,7 +31,8 @@ def viewpoint(sample: Sample) -> tuple[Exchange, ...]:
     """Up to twenty exchanges, each about a pair of its own: what holds now, a view, what holds from there and why.
 
     Left and right, near and far are those of the camera's frame; what another side shows was measured on the turned points
-    (`Sample.views`). What is undecided now or there is neither said nor asked. Views come in turn. Empty without depth.
+    (`Sample.views`). What is undecided now or there, or does not follow from what is said, is neither said nor asked. Views
+    come in turn. Empty without depth.
     """
     story = Story(sample)
     pairs = sorted(combinations(story.names, 2), key=lambda pair: story.number("pair", *pair)) if story.views else []
@@ -43,7 +44,7 @@ def viewpoint(sample: Sample) -> tuple[Exchange, ...]:
         now = _holding(story, s, o, "camera") if _clear(story, s, o) else []
         turn = (story.number("turn") + len(out)) % len(SIDES)
         for view in (*list(SIDES)[turn:], *list(SIDES)[:turn]):
-            if now and (then := [r for r in _holding(story, s, o, view) if r.predicate in HORIZONTAL]):
+            if then := [r for r in _holding(story, s, o, view) if _follows(r, now)]:
                 out.append(_exchange(story, view, now, then))
                 break
     return tuple(out)
@@ -58,6 +59,13 @@ def _clear(story: Story, s: str, o: str) -> bool:
 def _holding(story: Story, s: str, o: str, frame: str) -> list[Relation]:
     found = (story.true(s, o, family, frame) for family in ("direction", "depth"))
     return [r for r in found if r and r.predicate != "at the same depth"]
+
+
+def _follows(r: Relation, now: Sequence[Relation]) -> bool:
+    """Whether what another side shows rests on something said of the camera's view, so that its reason can be followed."""
+    other = {"direction": "depth", "depth": "direction"}
+    source = r.family if r.frame == "back" else other[r.family]
+    return r.predicate in HORIZONTAL and any(said.family == source and said.predicate in HORIZONTAL for said in now)
 
 
 def _exchange(story: Story, view: str, now: Sequence[Relation], then: Sequence[Relation]) -> Exchange:

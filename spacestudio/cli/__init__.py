@@ -7,7 +7,6 @@ Exit status: 0 done, 1 the input was wrong or part of the work failed, 2 wrong u
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacestudio.cli.captions import app as captions_app
-from spacestudio.cli.common import Json, Out, answer, fail, tell
+from spacestudio.cli.common import Json, Out, answer, check_depth, fail, tell
 from spacestudio.cli.dataset import app as dataset_app
 from spacestudio.cli.dataset import holdout
 from spacestudio.cli.prompts import app as prompts_app
@@ -111,10 +110,7 @@ def analyze(
     from spacestudio.services.batch import Options, analyze
     from spacestudio.services.comment import Wanted
 
-    if depth_scale is not None and not 0 < depth_scale < math.inf:
-        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
-    if depth_kind not in ("", "metric", "relative", "disparity"):
-        raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
+    check_depth(depth_kind, depth_scale)
     wanted = tuple(part.strip() for part in labels.split(",") if part.strip())
     comments = Wanted(words, check, predicates)
     options = Options(depth, depth_kind, depth_scale, camera, poses, objects, wanted, masks, comments)
@@ -263,10 +259,7 @@ def verify(
         raise typer.BadParameter("give either pictures and --graph FILE, or --samples DIR", param_hint="IMAGES")
     if images and graph is None:
         raise typer.BadParameter("pictures need --graph FILE to be held against", param_hint="--graph")
-    if depth_scale is not None and not 0 < depth_scale < math.inf:
-        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
-    if depth_kind not in ("", "metric", "relative", "disparity"):
-        raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
+    check_depth(depth_kind, depth_scale)
     graphs = None
     if graph is not None:
         read, warnings = graphs_in(graph)
@@ -414,6 +407,8 @@ def serve(
     try:
         studio = open_studio()
         if samples is not None:
+            if not samples.is_dir():
+                raise InputError(f"“{samples}” is no folder", "a folder of sample folders")
             for problem in studio.offer(samples):
                 tell(problem)
             for sample_id, lines in damaged_logs(samples).items():

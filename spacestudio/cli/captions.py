@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from spacestudio.cli.common import Json, answer, tell
+from spacestudio.cli.common import RULES, Json, answer, tell
 
 app = typer.Typer(invoke_without_command=True, help="Captions with explicit relations (SR4G), from COCO annotations.")
 
@@ -21,7 +21,7 @@ def captions(
         Path | None, typer.Option(help="Panoptic JSON: its stuff beside --coco, or all of it alone.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="FILE.parquet, FILE.jsonl, or a folder for WebDataset shards.")] = None,
-    rules: Annotated[str, typer.Option(help="sstd, ours, sg2im or visor.")] = "sstd",
+    rules: Annotated[str, typer.Option(help=f"Rule set: {RULES}.")] = "sstd",
     relations: Annotated[
         str, typer.Option(help="Only these, comma-separated; projective, topological and scale stand for several.")
     ] = "",

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from spacestudio.relations.rules import RULE_SETS
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+
+DEPTH_KINDS = ("metric", "relative", "disparity")
+RULES = ", ".join(RULE_SETS)
+"""The rule sets, for help texts."""
+
+
+def check_depth(kind: str, scale: float | None) -> None:
+    """Whether --depth-kind and --depth-scale can be.
+
+    Raises:
+        typer.BadParameter: one can't.
+    """
+    if kind not in ("", *DEPTH_KINDS):
+        raise typer.BadParameter(", ".join(DEPTH_KINDS), param_hint="--depth-kind")
+    if scale is not None and not 0 < scale < math.inf:
+        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
 
 
 def fail(line: str, status: int = 1) -> NoReturn:

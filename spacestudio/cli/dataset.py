@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from spacestudio.cli.common import Json, answer, tell
+from spacestudio.cli.common import Json, Out, answer, tell
 from spacestudio.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="What a data set holds, what is there twice, what to compare training with.")
 Samples = Annotated[Path, typer.Option(help="Folder of sample folders.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same parts.")]
 Near = Annotated[int, typer.Option(min=0, max=32, help="Bits of 64 in which hashes of pictures that look alike may differ.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spacestudio.cli.common import Json, answer
+from spacestudio.cli.common import RULES, Json, answer
 
 app = typer.Typer(no_args_is_help=True, help="Prompts for text-to-image models, as VISOR and its scorer read them.")
 To = Annotated[Path, typer.Option("--out", help="JSON file to write.")]
@@ -24,7 +24,7 @@ def sr2d(out: To, as_json: Json = False) -> None:
 @app.command()
 def relations(
     out: To,
-    rules: Annotated[str, typer.Option(help="Rule set whose relations are asked for: sstd, ours, sg2im or visor.")] = "sstd",
+    rules: Annotated[str, typer.Option(help=f"Rule set whose relations are asked for: {RULES}.")] = "sstd",
     objects: Annotated[
         Path | None, typer.Option(help="Names of objects, one a line or a JSON list; without, COCO's 80.")
     ] = None,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from spacestudio.cli.common import Json, answer, tell
+from spacestudio.cli.common import Json, answer, check_depth, tell
 from spacestudio.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Question sets for models, with the answers they are scored against.")
@@ -52,10 +51,7 @@ def proximity(
         raise typer.BadParameter(f"{', '.join(unknown)}; known: {', '.join(FORMS)}", param_hint="--types")
     if (samples is None) == (graphs is None):
         raise typer.BadParameter("give either --samples DIR or --graphs FILE", param_hint="--samples")
-    if depth_kind not in ("", "metric", "relative", "disparity"):
-        raise typer.BadParameter("metric, relative or disparity", param_hint="--depth-kind")
-    if depth_scale is not None and not 0 < depth_scale < math.inf:
-        raise typer.BadParameter("a number above 0", param_hint="--depth-scale")
+    check_depth(depth_kind, depth_scale)
     recipe = Recipe(tau, overlapping, tuple(form for form in FORMS if form in forms), per_image, swapped, hint)
     if samples is not None:
         made = set_of_samples(samples, recipe, seed)

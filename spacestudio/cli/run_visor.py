@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spacestudio.cli.common import Json, Out, answer, tell
+from spacestudio.cli.common import RULES, Json, Out, answer, tell
 
 
 def visor(
@@ -28,7 +28,7 @@ def visor(
     ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts taken at most, the first.")] = None,
     per_prompt: Annotated[int, typer.Option(min=1, max=1000, help="Pictures of each prompt.")] = 4,
-    rules: Annotated[str, typer.Option(help="Rule set that judges: visor, sg2im, sstd or ours.")] = "visor",
+    rules: Annotated[str, typer.Option(help=f"Rule set that judges: {RULES}.")] = "visor",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     as_json: Json = False,
 ) -> None:

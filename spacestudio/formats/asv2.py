@@ -1,28 +1,25 @@
-"""All-Seeing v2: instruction rows whose answer is a scene in grounded text, made from a graph; and files of such text read.
+"""All-Seeing v2: instruction rows whose answer is a scene in grounded text, made from a graph.
 
 The text itself is `formats.grounded_text` (SEEDS 1.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.grounded import Grounded, Mention, Predicate, Span
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import FormatError
-from spacestudio.formats.door import MAX_JSON_MB, read_bytes, read_json, reason
 from spacestudio.formats.format import Row
 from spacestudio.formats.grounded_text import GRID, UNNAMED, Decoded, Problem, Tuple5, decode, encode
 from spacestudio.formats.llava import PLACEHOLDER
-from spacestudio.formats.records import Record, write_json
+from spacestudio.formats.records import Record, rows_in, write_json
 from spacestudio.formats.rows import article, image_file, write_image
 from spacestudio.relations.words import read
 
@@ -67,17 +64,7 @@ class Asv2:
         Raises:
             FormatError: no such file, or a row of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        if not isinstance(data, list):
-            raise FormatError(f"“{file.name}” is no list of rows", ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data):
-            try:
-                rows.append(_Row.model_validate(item).model_dump(by_alias=True, exclude_unset=True))
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-        return rows
+        return rows_in(path, FILE, _Row, ACCEPTED, "rows")
 
 
 def _row(s: Sample) -> Row:
@@ -169,84 +156,8 @@ def told_relations(graph: SpatialGraph) -> list[Relation]:
     return sorted(kept[:MOST], key=lambda r: (place[r.subject], r.origin != "person", rank(r), place[r.object]))
 
 
-@dataclass(frozen=True, eq=False)
-class Said:
-    """One grounded text of a file.
-
-    Attributes:
-        id, image: as the file gives them; "" where it does not.
-        text: as it stands there.
-        decoded: what it says, in px of the picture.
-    """
-
-    id: str
-    image: str
-    text: str
-    decoded: Decoded
-
-
-class _Answer(Record):
-    question_id: str | int
-    text: str
-    image: str = ""
-    width: int | None = Field(default=None, ge=1, le=1_000_000)
-    height: int | None = Field(default=None, ge=1, le=1_000_000)
-
-
-def graphs(
-    path: Path, sizes: Mapping[str, tuple[int, int]] | None = None, size: tuple[int, int] = (GRID, GRID)
-) -> tuple[list[Said], list[str]]:
-    """The grounded texts of a file, and a line for each row that could not be read.
-
-    Args:
-        path: plain text; conversations (LLaVA's JSON list or JSON Lines), all turns of a row read as one text; or answers
-            {question_id, text} as JSON Lines.
-        sizes: width and height px by a row's id or image, for rows that don't state them.
-        size: of all other pictures; as it stands boxes keep the numbers of the padded grid.
-
-    Raises:
-        FormatError: the file can't be opened, is no text, or has no row that can be read.
-    """
-    if path.suffix.lower() not in (".json", ".jsonl"):
-        raw = read_bytes(path, MAX_JSON_MB * 1_000_000, FormatError, ACCEPTED_TEXTS)
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise FormatError(f"“{path.name}” is no UTF-8 text", ACCEPTED_TEXTS) from None
-        width, height = (sizes or {}).get(path.stem, size)
-        return [Said(path.stem, "", text, decode(text, width, height))], []
-    data = read_json(path, FormatError, ACCEPTED_TEXTS)
-    read_in, problems = list[Said](), list[str]()
-    for place, item in enumerate(data if isinstance(data, list) else [data]):
-        try:
-            read_in.append(_said(item, sizes or {}, size))
-        except ValidationError as error:
-            problems.append(f"Row {place} of “{path.name}” can't be read ({reason(error)})")
-    if not read_in:
-        raise FormatError(problems[0] if problems else f"“{path.name}” holds no row", ACCEPTED_TEXTS)
-    return read_in, problems
-
-
-ACCEPTED_TEXTS = "plain text, LLaVA's conversations, or answers {question_id, text}, with <ref>, <pred> and <box> tags"
-
-
-def _said(item: Any, sizes: Mapping[str, tuple[int, int]], size: tuple[int, int]) -> Said:
-    row: _Row | _Answer
-    if isinstance(item, dict) and "conversations" in item:
-        row = _Row.model_validate(item)
-        own, text = str(row.id), "\n".join(turn.value for turn in row.conversations)
-    else:
-        row = _Answer.model_validate(item)
-        own, text = str(row.question_id), row.text
-    width, height = sizes.get(own) or sizes.get(row.image or "") or size
-    if row.width and row.height:
-        width, height = row.width, row.height
-    return Said(own, row.image or "", text, decode(text, width, height))
-
-
 FORMAT = Asv2()
 
 __all__ = [
-    "ASK", "FORMAT", "GRID", "Asv2", "Decoded", "Problem", "Said", "Tuple5", "decode", "encode", "graphs", "scene_text",
-    "told_relations",
+    "ASK", "FORMAT", "GRID", "Asv2", "Decoded", "Problem", "Tuple5", "decode", "encode", "scene_text", "told_relations",
 ]  # fmt: skip

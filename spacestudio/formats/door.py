@@ -68,6 +68,16 @@ def read_json(path: Path, error: type[InputError], accepted: str, finite: bool =
         raise error(f"“{path.name}” is no valid JSON ({reason(problem)})", accepted, "Export it again") from None
 
 
+def below(folder: Path, name: str) -> Path | None:
+    """Where a file of that name lies below a folder, links followed; None when the name leads out of it, or is none."""
+    try:
+        found = folder / name
+        inside = bool(name) and found.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL in the name, a ring of links
+        return None
+    return found if inside else None
+
+
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no number JSON knows")
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import FormatError
-from spacestudio.formats.door import read_json, reason
 from spacestudio.formats.format import Row
-from spacestudio.formats.records import Record, floats, write_lines
+from spacestudio.formats.records import Record, floats, rows_in, write_lines
 from spacestudio.formats.rows import caption, image_file, write_image
 
 ACCEPTED = "metadata.jsonl with file_name, text and objects {bbox: [[x, y, width, height]], categories}"
@@ -59,16 +55,7 @@ class ImageFolder:
         Raises:
             FormatError: no such file, or a row of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data if isinstance(data, list) else [data]):
-            try:
-                row = _Row.model_validate(item)
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-            rows.append(row.model_dump(mode="json", exclude_unset=True))
-        return rows
+        return rows_in(path, FILE, _Row, ACCEPTED)
 
 
 FORMAT = ImageFolder()

@@ -23,7 +23,7 @@ _ITEM = re.compile(
     + r",?\s*\]\s*,?\s*\)"
 )
 _START = re.compile(r"\(\s*['\"]")
-_PROMPT = re.compile(r"^\s*(background|negative|)\s*prompt\s*:\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+_PROMPT = re.compile(r"^[ \t]*(?:(background|negative)[ \t]+)?prompt[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_layout(text: str) -> LayoutText:
     boxes = fitted([box for _, box in found])
     if any(a.xyxy != b.xyxy for a, b in zip(boxes, (b for _, b in found), strict=True)):
         problems.append("its boxes were moved and scaled to fit the canvas")
-    prompts = {kind.lower(): said for kind, said in reversed(_PROMPT.findall(text))}
+    prompts = {kind.lower(): said.strip() for kind, said in reversed(_PROMPT.findall(text))}
     negative = prompts.get("negative", "")
     return LayoutText(
         tuple((name, box) for (name, _), box in zip(found, boxes, strict=True)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,12 @@ from spacestudio.formats.door import reason
 from spacestudio.formats.records import line
 
 Row = dict[str, Any]
+
+
+def digest(value: Any) -> str:
+    """16 hex digits that tell a value from others: of bytes as they are, of anything else as a line of JSON."""
+    data = value if isinstance(value, bytes) else line(value).encode()
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 class Ledger:
@@ -59,7 +66,7 @@ class Ledger:
             except ValueError:
                 if number < len(lines) - 1:
                     raise InputError(f"Line {number + 1} of “{self.path.name}” is no JSON", next_step=_ANEW) from None
-        if not rows or not isinstance(rows[0], dict) or "settings" not in rows[0]:
+        if not rows or not isinstance(rows[0], dict) or not isinstance(rows[0].get("settings"), dict):
             raise InputError(f"“{self.path.name}” is no list of work that was begun here", next_step=_ANEW)
         if rows[0] != head:
             old, new = rows[0]["settings"], head["settings"]
@@ -91,6 +98,12 @@ class Ledger:
             os.fsync(file.fileno())
         self._rows[key] = json.loads(line(made))
         return self._rows[key]
+
+    def end(self) -> None:
+        """Take the file away, and its folder when nothing else is in it: the work has come to its end."""
+        self.path.unlink(missing_ok=True)
+        if not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
 
     def __enter__(self) -> Ledger:
         return self

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import FormatError
-from spacestudio.formats.door import read_json, reason
 from spacestudio.formats.format import Row
-from spacestudio.formats.records import Record, write_json
+from spacestudio.formats.records import Record, rows_in, write_json
 from spacestudio.formats.rows import image_file, turns, write_image
 
 ACCEPTED = "LLaVA's JSON list of {id, image, conversations: [{from, value}]}"
@@ -61,18 +59,7 @@ class Llava:
         Raises:
             FormatError: no such file, or a row of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        if not isinstance(data, list):
-            raise FormatError(f"“{file.name}” is no list of conversations", ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data):
-            try:
-                row = _Row.model_validate(item)
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-            rows.append(row.model_dump(by_alias=True, exclude_unset=True))
-        return rows
+        return rows_in(path, FILE, _Row, ACCEPTED, "conversations")
 
 
 FORMAT = Llava()

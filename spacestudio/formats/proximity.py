@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from spacestudio.domain.grounded import Exchange
 from spacestudio.domain.sample import Sample
 from spacestudio.errors import FormatError
-from spacestudio.formats.door import read_json, reason
+from spacestudio.formats.door import reason
 from spacestudio.formats.format import Row
 from spacestudio.formats.llava import PLACEHOLDER
 from spacestudio.formats.predictions import Question
-from spacestudio.formats.records import Record, clean, floats, write_json, write_lines
+from spacestudio.formats.records import Record, clean, floats, rows_in, write_json, write_lines
 from spacestudio.formats.rows import image_file, write_image
 
 STYLE = "proximity"
@@ -121,18 +121,7 @@ class Proximity:
         Raises:
             FormatError: no such file, or a row of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        if not isinstance(data, list):
-            raise FormatError(f"“{file.name}” is no list of records", ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data):
-            try:
-                row = _Row.model_validate(item)
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-            rows.append(row.model_dump(mode="json", by_alias=True, exclude_unset=True))
-        return rows
+        return rows_in(path, FILE, _Row, ACCEPTED, "records")
 
 
 FORMAT = Proximity()

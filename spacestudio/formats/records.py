@@ -1,4 +1,4 @@
-"""JSON shapes shared by the sample folder and node-link files, and how our JSON is written."""
+"""JSON shapes shared by the sample folder and node-link files, and how our JSON is written and lists of rows are read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.depth import DepthStats
 from spacestudio.domain.graph import Frame, Relation, RelationOrigin, SpatialGraph, Verdict
 from spacestudio.domain.objects import ID_PATTERN, Origin, SceneObject, fresh_id
+from spacestudio.errors import FormatError
+from spacestudio.formats.door import read_json, reason
+from spacestudio.formats.format import Row
 from spacestudio.relations.relate import family_of
 from spacestudio.relations.words import parse_phrase
 
@@ -27,6 +30,32 @@ class Record(BaseModel):
     """A row of a file from outside; unknown keys are passed over, NaN and inf are refused."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
+
+
+def rows_in(path: Path, file: str, row: type[Record], accepted: str, things: str = "") -> list[Row]:
+    """The rows of a JSON list or of JSON Lines, as JSON values: the keys that were there and that `row` knows.
+
+    Args:
+        path: the file, or the folder in which it is called `file`.
+        file: see `path`.
+        row: what each row is held against.
+        accepted: what an error says is accepted.
+        things: what the list holds ("records"), where it must be a list; without, a row by itself is read too.
+
+    Raises:
+        FormatError: no such file, no list, or a row of another shape.
+    """
+    path = path / file if path.is_dir() else path
+    data = read_json(path, FormatError, accepted)
+    if things and not isinstance(data, list):
+        raise FormatError(f"“{path.name}” is no list of {things}", accepted)
+    rows: list[Row] = []
+    for place, item in enumerate(data if isinstance(data, list) else [data]):
+        try:
+            rows.append(row.model_validate(item).model_dump(mode="json", by_alias=True, exclude_unset=True))
+        except ValidationError as error:
+            raise FormatError(f"Row {place} of “{path.name}” can't be read ({reason(error)})", accepted) from None
+    return rows
 
 
 def clean(value: Any, digits: int | None = DIGITS) -> Any:

@@ -9,7 +9,8 @@ from spacestudio.domain.graph import Relation
 from spacestudio.domain.qa import QAPair
 from spacestudio.domain.sample import Sample
 from spacestudio.formats.pictures import png_bytes
-from spacestudio.relations.words import read
+from spacestudio.relations.naming import a, is_plural, is_uncounted
+from spacestudio.relations.words import sided
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -51,11 +52,12 @@ def turns(sample: Sample) -> list[tuple[str, str]]:
 
 
 def article(name: str) -> str:
-    """ "a cup", "an orange cup"."""
-    return f"{'an' if name[:1].lower() in tuple('aeiou') else 'a'} {name}"
+    """ "a cup", "an orange cup", "some skis", "grass"."""
+    if is_uncounted(name):
+        return name
+    return f"some {name}" if is_plural(name) else a(name)
 
 
-_SAID = {"left of": "to the left of", "right of": "to the right of"}
 _ORDER = ("support", "topology", "direction", "depth", "other")
 _PLAIN = frozenset({"separated", "overlapping", "at the same depth"})
 
@@ -78,7 +80,7 @@ def caption(sample: Sample) -> str:
     placed = list(said.items())[:3]
     text = article(names[hero.id])
     if placed:
-        text += " " + ", ".join(f"{_phrase(r)} {article(names[other])}" for other, r in placed)
+        text += " " + ", ".join(f"{sided(r.predicate)} {article(names[other])}" for other, r in placed)
     rest = [o.id for o in objects if o.id != hero.id and o.id not in dict(placed)]
     if rest:
         text += f"{', with ' if placed else ' and '}{_listed(rest, names)}"
@@ -88,10 +90,6 @@ def caption(sample: Sample) -> str:
 def _rank(r: Relation) -> tuple[bool, int, bool]:
     family = _ORDER.index(r.family) if r.family in _ORDER else len(_ORDER)
     return r.origin != "person", family, r.frame != "image"
-
-
-def _phrase(r: Relation) -> str:
-    return _SAID.get(r.predicate, read(r.predicate))
 
 
 def _listed(ids: list[str], names: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from spacestudio.errors import FormatError
 from spacestudio.formats.door import read_bytes
+from spacestudio.formats.spreadsheet import FORMULA, guarded, unguarded
 from spacestudio.formats.sr4g import Caption
 
 ACCEPTED = "a filled sheet: CSV with the columns item, image_id, relation and verdict (agree, disagree or unclear)"
@@ -71,7 +72,7 @@ def write_sheet(captions: Sequence[Caption], out: Path, pictures: Path | None) -
 
 
 def _row(number: int, caption: Caption, out: Path, pictures: Path | None) -> dict[str, str]:
-    image = os.path.relpath(pictures / caption.file_name, out.parent) if pictures else caption.file_name
+    image = os.path.relpath(pictures / caption.file_name, out.parent) if pictures else _here(caption.file_name)
     said = {
         name: str(getattr(caption, name))
         for name in ("image_id", "caption", "subject", "relation", "object", "rule_set", "split")
@@ -80,11 +81,20 @@ def _row(number: int, caption: Caption, out: Path, pictures: Path | None) -> dic
     return {"item": str(number), "image": image, "verdict": "", "note": "", **said, **boxes}
 
 
+def _here(file_name: str) -> str:
+    """A file name as a place below the sheet, so that no page asks a host or another folder for it."""
+    return "./" + file_name.lstrip("/") if ADDRESS.match(file_name) else file_name
+
+
+ADDRESS = re.compile(r"/|[A-Za-z][\w+.-]*:")
+"""How a name begins that a browser takes for an address of its own: "//host/…", "http:…"."""
+
+
 def _csv(rows: Sequence[dict[str, str]]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({name: guarded(cell) for name, cell in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -107,9 +117,9 @@ def read_sheet(path: Path) -> list[Judged]:
 
 
 def _judged(row: dict[str, str | None]) -> Judged:
-    said = (row.get("verdict") or "").strip().casefold()
+    said = unguarded(row.get("verdict") or "").strip().casefold()
     item, image_id, image, caption, relation = (
-        row.get(name) or "" for name in ("item", "image_id", "image", "caption", "relation")
+        unguarded(row.get(name) or "") for name in ("item", "image_id", "image", "caption", "relation")
     )
     return Judged(item, image_id, image, caption, relation, "" if not said else VERDICTS.get(said))
 
@@ -117,7 +127,8 @@ def _judged(row: dict[str, str | None]) -> Judged:
 def _page(rows: Sequence[dict[str, str]], captions: Sequence[Caption]) -> str:
     items = "\n".join(_item(row, caption) for row, caption in zip(rows, captions, strict=True))
     data = json.dumps([[row[name] for name in COLUMNS] for row in rows], ensure_ascii=False).replace("<", "\\u003c")
-    parts = {"COLUMNS": json.dumps(COLUMNS), "NUMBER": str(len(rows)), "ITEMS": items, "DATA": data}
+    parts = {"COLUMNS": json.dumps(COLUMNS), "FORMULA": json.dumps(FORMULA), "DATA": data}
+    parts |= {"NUMBER": str(len(rows)), "ITEMS": items}
     return re.sub("|".join(parts), lambda found: parts[found[0]], _PAGE)
 
 
@@ -185,8 +196,9 @@ sections.forEach((section, k) => {
   show(k);
 });
 document.getElementById("save").addEventListener("click", () => {
-  const cell = v => /[",\\n]/.test(v) ? '"' + v.replaceAll('"', '""') + '"' : v;
-  const text = [columns, ...rows].map(r => r.map(cell).join(",")).join("\\n") + "\\n";
+  const safe = v => FORMULA.some(start => v.replace(/^'+/, "").startsWith(start)) ? "'" + v : v;
+  const cell = v => /[",\\n\\r]/.test(v) ? '"' + v.replaceAll('"', '""') + '"' : v;
+  const text = [columns, ...rows].map(r => r.map(safe).map(cell).join(",")).join("\\n") + "\\n";
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], {type: "text/csv"})); link.download = "judged.csv"; link.click();
 });

@@ -23,6 +23,7 @@ class _Kept(Record):
 
 
 class _Objects(_Kept):
+    scene: str
     objects: list[str]
 
 

@@ -12,19 +12,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from spacestudio.domain.camera import CameraSource
 from spacestudio.domain.depth import DepthKind
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import FormatError
 from spacestudio.formats.asv2 import FORMAT as ASV2
-from spacestudio.formats.door import read_json, reason
 from spacestudio.formats.format import Row
 from spacestudio.formats.grounded_text import encode, to_grid
 from spacestudio.formats.llava import PLACEHOLDER
 from spacestudio.formats.pictures import png_bytes
-from spacestudio.formats.records import Record, StatsRecord, clean, floats, stats_row, write_json
+from spacestudio.formats.records import Record, StatsRecord, clean, floats, rows_in, stats_row, write_json
 from spacestudio.formats.rows import caption, image_file, write_image
 from spacestudio.geometry.intervals import ranges_of, record
 from spacestudio.geometry.layering import published_levels
@@ -158,17 +156,7 @@ class Records:
         Raises:
             FormatError: no such file, or a row of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        if not isinstance(data, list):
-            raise FormatError(f"“{file.name}” is no list of records", ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data):
-            try:
-                rows.append(_Row.model_validate(item).model_dump(mode="json", exclude_unset=True))
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-        return rows
+        return rows_in(path, FILE, _Row, ACCEPTED, "records")
 
 
 def record_row(s: Sample) -> Row:

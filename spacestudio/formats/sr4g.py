@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from spacestudio.domain.captions import SPLITS, BoxTable, CaptionRows
 from spacestudio.errors import FormatError
-from spacestudio.formats.door import read_bytes, reason
+from spacestudio.formats.door import below, read_bytes, reason
 from spacestudio.formats.records import Record, line, write_json
 from spacestudio.formats.tallies import Tallies
 from spacestudio.settings import settings
@@ -276,8 +276,8 @@ def picture_in(folder: Path, file_name: str) -> Path:
     Raises:
         FormatError: nowhere, or the name leads out of the folder.
     """
-    found = folder / file_name
-    if not file_name or not found.resolve().is_relative_to(folder.resolve()) or not found.is_file():
+    found = below(folder, file_name)
+    if found is None or not found.is_file():
         raise FormatError(f"“{file_name}” is not in {folder.name}", "pictures by the file names of the annotations")
     return found
 
@@ -355,7 +355,7 @@ def read_captions(path: Path) -> Iterator[Caption]:
                 yield Caption.model_validate(row)
             except ValidationError as error:
                 raise FormatError(f"Record {place} of “{path.name}” can't be read ({reason(error)})", ACCEPTED) from None
-    except (OSError, ValueError, KeyError, pa.ArrowException, tarfile.TarError) as error:
+    except (OSError, ValueError, KeyError, RecursionError, pa.ArrowException, tarfile.TarError) as error:
         raise FormatError(f"“{path.name}” holds no captions ({reason(error)})", ACCEPTED, "Check the path") from None
 
 
@@ -365,7 +365,7 @@ def _raw(path: Path) -> Iterator[Any]:
             with tarfile.open(shard) as tar:
                 for member in tar:
                     if member.name.endswith(".json") and (file := tar.extractfile(member)):
-                        yield from json.load(file)["captions"]
+                        yield from _captions(json.load(file), member.name)
     elif path.suffix.lower() == ".parquet":
         with pq.ParquetFile(path) as parquet:
             for batch in parquet.iter_batches():
@@ -373,3 +373,11 @@ def _raw(path: Path) -> Iterator[Any]:
     else:
         with path.open(encoding="utf-8") as lines:
             yield from (json.loads(text) for text in lines if text.strip())
+
+
+def _captions(row: Any, name: str) -> list[Any]:
+    """The captions of a shard's member."""
+    captions = row.get("captions") if isinstance(row, dict) else None
+    if not isinstance(captions, list):
+        raise FormatError(f"“{name}” holds no list of captions", ACCEPTED)
+    return captions

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from spacestudio.domain.sample import Sample
-from spacestudio.errors import FormatError
-from spacestudio.formats.door import read_json, reason
 from spacestudio.formats.format import Row
-from spacestudio.formats.records import floats, write_lines
+from spacestudio.formats.records import floats, rows_in, write_lines
 from spacestudio.formats.rows import image_file, write_image
 from spacestudio.formats.sr4g import Caption
 
@@ -45,15 +41,7 @@ class Captions:
         Raises:
             FormatError: no such file, or a record of another shape.
         """
-        file = path / FILE if path.is_dir() else path
-        data = read_json(file, FormatError, ACCEPTED)
-        rows: list[Row] = []
-        for place, item in enumerate(data if isinstance(data, list) else [data]):
-            try:
-                rows.append(Caption.model_validate(item).model_dump(mode="json", exclude_unset=True))
-            except ValidationError as error:
-                raise FormatError(f"Row {place} of “{file.name}” can't be read ({reason(error)})", ACCEPTED) from None
-        return rows
+        return rows_in(path, FILE, Caption, ACCEPTED)
 
 
 def _rows(sample: Sample) -> list[Row]:

@@ -44,7 +44,7 @@ def read_triplets(path: Path) -> tuple[Mapping[Triplet, int], int]:
                 counts[subject, relation, object_] += number
             else:
                 bad += 1
-    except (OSError, ValueError, KeyError, csv.Error) as problem:  # pyarrow's errors are ValueError and KeyError
+    except (OSError, ValueError, KeyError, RecursionError, csv.Error, pa.ArrowException) as problem:
         raise FormatError(f"“{path.name}” can't be read ({reason(problem)})", CAPTIONS) from None
     if not counts:
         raise FormatError(f"“{path.name}” holds no row that can be read", CAPTIONS)

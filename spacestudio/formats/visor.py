@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AliasChoices, Field, ValidationError
 
 from spacestudio.domain.boxes import Box
@@ -67,7 +68,7 @@ def _row(value: dict[str, Any]) -> Any:
     return (value["sra"], value.get("text", ""), tuple(classes)) if type(classes) is list and "sra" in value else value
 
 
-_PLAIN = re.compile(r"(?:\d{1,12}_\d{1,6}_)+")
+_PLAIN = re.compile(r"(?:[0-9]{1,12}_[0-9]{1,6}\n)+")
 _NAME = re.compile(r"(?:.*[/\\])?(\d{1,12})_(\d{1,6})(?:\.\w{1,5})?")
 
 
@@ -82,16 +83,20 @@ def picture_of(name: str) -> tuple[int, int] | None:
 
 
 def _results(data: dict[str, Any]) -> Results:
-    text = "_".join(data)
-    plain = bool(_PLAIN.fullmatch(text + "_"))
+    text = "\n".join(data)
+    plain = text.count("\n") == len(data) - 1 and bool(_PLAIN.fullmatch(text + "\n"))
     sound = plain and _sound(data.values())
     bad = () if sound else tuple((name, why) for name, row in data.items() if (why := _wrong(name, row)))
     for name, _ in bad:
         del data[name]
-    numbers = np.fromstring(text, np.int64, sep="_") if plain and not bad else np.array([*map(picture_of, data)], np.int64)
+    numbers = _numbers(text) if plain and not bad else np.array([*map(picture_of, data)], np.int64)
     prompt, number = numbers.reshape(-1, 2).T
     right, texts, classes = ([*map(itemgetter(k), data.values())] for k in range(3))
     return Results(prompt, number, np.array(right, bool), classes, texts, bad)
+
+
+def _numbers(text: str) -> NDArray[np.int64]:
+    return np.fromstring(text.replace("\n", "_"), np.int64, sep="_")
 
 
 def _sound(rows: Collection[Any]) -> bool:
@@ -219,7 +224,7 @@ class FoundPicture:
     Attributes:
         prompt: what was asked.
         number: which of the prompt's pictures.
-        file: where it lies, relative to the file that is written.
+        file: where it lies, relative to the folder of the file that is written.
         width, height: px.
         found: (label, box, score), best first.
     """

@@ -7,8 +7,6 @@ all of an object's points (`geometry.measure`): the same each time, and no stray
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,6 @@ from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.objects import SceneObject
 from spacestudio.geometry.measure import pixels_of
 
-View = Literal["left", "right", "back"]
 Ranges = tuple[NDArray[np.float64], NDArray[np.float64]]
 LOW, HIGH = 10, 90
 """Percentiles an object's range reaches between (ours)."""
@@ -58,19 +55,3 @@ def record(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.in
     with np.errstate(invalid="ignore"):
         before = high[:, None] < low[None, :]
     return np.subtract(before.transpose(1, 0, 2), before, dtype=np.int8)
-
-
-def record_from(view: View, triples: NDArray[np.int8]) -> NDArray[np.int8]:
-    """(…, 3) the record as seen from another side of the scene; up and down stay (SEEDS 1.3 d).
-
-    From the left side l' = -f and f' = l; from the right l' = f and f' = -l; from the back l' = -l and f' = -f. It equals
-    measuring the turned points, since turning by quarters moves whole ranges from axis to axis.
-
-    Raises:
-        KeyError: there is no such view.
-    """
-    order, sign = _TURNS[view]
-    return (triples[..., order] * np.array(sign, np.int8)).astype(np.int8)
-
-
-_TURNS = {"left": ([2, 1, 0], [-1, 1, 1]), "right": ([2, 1, 0], [1, 1, -1]), "back": ([0, 1, 2], [-1, 1, -1])}

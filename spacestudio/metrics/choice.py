@@ -12,13 +12,14 @@ from spacestudio.metrics.report import Figure, Item, Report, Table
 from spacestudio.metrics.shares import share_of, worst
 
 PUBLISHED = Table(
-    "Published: SpaceSGG-Val accuracy (second-hand notes)",
+    "Published: SpaceSGG-Val accuracy (figures reported elsewhere, paper not seen)",
     ("model", "accuracy"),
     (("LLaVA-1.5-13B", 45.13), ("ASMv2-13B", 50.52), ("LLaVA-SpaceSGG-13B", 52.48)),
 )
 DEFINITION = (
-    "ours: an answer is right when it means the right option and no other (docs/EVALUATE.md lists the forms); invalid and "
-    "missing answers are wrong; a pair or a group is right when all of its questions are"
+    "ours: an answer is right when it means the right option and no other, by its letter alone or named in a sentence, by "
+    "the option's words, or by a first yes or no; invalid and missing answers are wrong; a pair or a group is right when "
+    "all of its questions are"
 )
 
 

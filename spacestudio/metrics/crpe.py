@@ -78,12 +78,12 @@ def score(
     groups: dict[Hashable, list[Copy]] = {}
     seen: Counter[str] = Counter()
     for copy in copies:
-        if copy.group is not None and not as_published:
+        if _grouped(copy, as_published):
             groups.setdefault((copy.category, copy.group), []).append(copy)
         else:
             groups.setdefault((copy.category, seen[copy.category] // STEP, STEP), []).append(copy)
             seen[copy.category] += 1
-    whole = [group for group in groups.values() if len(group) == (len(group[0].options) or STEP)]
+    whole = [group for group in groups.values() if len(group) == _turns(group[0], as_published)]
     if not whole:
         raise InputError(
             "Nothing can be scored: no question has all its turned copies", f"{STEP} copies of each question, one a turn"
@@ -122,6 +122,16 @@ def score(
         (*notes, *(["Questions that lack a copy are left out."] if lost else [])),
         as_published,
     )
+
+
+def _grouped(copy: Copy, as_published: bool) -> bool:
+    """Whether the file says which copies belong together."""
+    return copy.group is not None and not as_published
+
+
+def _turns(copy: Copy, as_published: bool) -> int:
+    """Copies of a question: where the file groups them one for each option, else `STEP` that follow each other."""
+    return (len(copy.options) if _grouped(copy, as_published) else 0) or STEP
 
 
 def _kind(category: str) -> str:

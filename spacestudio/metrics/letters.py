@@ -12,8 +12,8 @@ _ALONE = re.compile(r"\W*+(?:(?:option|choice|answer)\W++)?([A-Za-z])[^\w\n]*+(?
 _ANOTHER = r"(?!(?i:or|and)\b|\(?[A-Z]\b)"
 _BEFORE = re.compile(rf"\W*+([A-Z](?=\s*[.):\]]\s*{_ANOTHER}\S|,\s+{_ANOTHER})|[a-z](?=[.)\]]\s+{_ANOTHER}\S))")
 _SAID = re.compile(
-    r"\b(?i:answer|option|choice|choose|pick|select)(?:\s+(?i:is|would be|should be))?\s*[:=-]?\s*"
-    r"[*(\[\"“]*([A-Z])(?![\w'’])"
+    r"\b(?i:answer|option|choice|choose|pick|select)(?:\s++(?i:is|would be|should be))?+\s*+(?:[:=-]\s*+)?"
+    r"[*(\[\"“]*+([A-Z])(?![\w'’])"
 )
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 _ARTICLE = re.compile(r"(?:a|an|the)\s+")

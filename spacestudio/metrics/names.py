@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-_PANOPTIC = re.compile(r"(-(merged|other|stuff))+$")
+_PANOPTIC = re.compile(r"(?<!-merged)(?<!-other)(?<!-stuff)(?:-(?:merged|other|stuff))++$")
 _IRREGULAR = {
     "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose",
     "feet": "foot", "teeth": "tooth", "knives": "knife", "wives": "wife", "leaves": "leaf", "shelves": "shelf",

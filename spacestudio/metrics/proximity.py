@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spacestudio.metrics.correlation import spearman
 from spacestudio.metrics.interval import bootstrap_ratio
 from spacestudio.metrics.proximity_answers import Said, choice_said, depth_said
 from spacestudio.metrics.report import Cell, Figure, Item, Report, Table
@@ -249,17 +250,6 @@ class _Stated:
 
 def _root(value: float | None) -> float | None:
     return None if value is None else float(np.sqrt(max(value, 0.0)))
-
-
-def spearman(one: Floats, other: Floats) -> float | None:
-    """Spearman's rank correlation of two (N,) arrays, ties at their mean rank; None below two or where all are alike."""
-    from scipy.stats import rankdata  # wakes when there is something to rank
-
-    if len(one) < 2:
-        return None
-    a, b = (rankdata(v) - (len(v) + 1) / 2 for v in (one, other))
-    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum() / size) if size > 0 else None
 
 
 def _tables(

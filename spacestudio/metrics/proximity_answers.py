@@ -60,13 +60,13 @@ _UNSURE = re.compile(
 
 
 def _plain(text: str) -> str:
-    """Lower case, straight quotes and dashes, no markup, no thinking aloud."""
+    """Lower case, straight quotes and dashes, no markup, no thinking aloud; one space or line break at a time."""
     text = _THINKING.sub(" ", unicodedata.normalize("NFKC", text[-25 * LONGEST :]).lower())[-LONGEST:]
     text = re.sub("[\ue000-\uf8ff]", " ", text)
     text = text.replace("’", "'").replace("‘", "'").replace("⁄", "/")
     text = re.sub("[–—−‐‑]", "-", text)
     text = _MARKS.sub(" ", re.sub(r"\\boxed|\\text", " ", text))
-    return re.sub(r"[ \t\r\f\v]+", " ", text).strip()
+    return re.sub(r"\s+", lambda m: "\n" if "\n" in m[0] else " ", text).strip()
 
 
 def _masked(text: str, names: Names) -> str:
@@ -229,7 +229,7 @@ _PHRASES = tuple(
         (rf"(?:n't|\bnot?)\s+(?:quite\s+)?(?:as|so)\s+(?:close|near){_AS}", _FARTHER),
         (rf"(?:n't|\bnot)\s+(?:quite\s+)?(?:as|so)\s+(?:far|distant|deep){_AS}", _CLOSER),
         (r"\b(?:just\s+)?as\s+(?:close|near|far|distant|deep)\b[^.;]*?\bas\b", _SAME),
-        (rf"\b(?:(?:at|in)\s+)?{_ABOUT}*(?:the\s+|a\s+)?{_ABOUT}*(?:same|equal|similar|comparable|identical)"
+        (rf"\b(?:(?:at|in)\s+)?{_ABOUT}*+(?:the\s+|a\s+)?{_ABOUT}*+(?:same|equal|similar|comparable|identical)"
          r"\s+(?:relative\s+)?(?:depth|distance|proximity|plane|level|range)s?\b", _SAME),
         (rf"\b(?:{_ABOUT}|{_SEEM})(?:the\s+)?(?:same|equal)\b{_NOT_OF_DEPTH}|^\W*(?:the\s+)?(?:same|equal)\W*$", _SAME),
         (r"\b(?:equally|similarly)\s+(?:far|close|near|distant|deep|positioned|away)\b|\bequidistant\w*", _SAME),
@@ -262,8 +262,8 @@ _ORDINALS = (
     (re.compile(rf"\b(?:the\s+)?latter\b|\bthe\s+second{_ONE_OF}"), 1),
     (re.compile(r"\b(?:option|object|choice|item)\s*\(?[a1]\)?(?!\w)"), 0),
     (re.compile(r"\b(?:option|object|choice|item)\s*\(?[b2]\)?(?!\w)"), 1),
-    (re.compile(r"(?:^|\banswer\W+(?:is\W+)?)\W*(?:\(?a\)?|first)\W*$"), 0),
-    (re.compile(r"(?:^|\banswer\W+(?:is\W+)?)\W*(?:\(?b\)?|second)\W*$"), 1),
+    (re.compile(r"(?:^|\banswer\W++(?:is\W++)?+)\W*+(?:a|first)\W*+$"), 0),
+    (re.compile(r"(?:^|\banswer\W++(?:is\W++)?+)\W*+(?:b|second)\W*+$"), 1),
 )
 _NEGATION = re.compile(r"\bnot\b|n't\b|\bnever\b|\bno\b(?!\W*$)(?!\s*,)")
 _DISMISSED = re.compile(rf"(?:{_NOT}|rather\s+than|instead\s+of|as\s+opposed\s+to|\bunlike)\s+({_NAME})")

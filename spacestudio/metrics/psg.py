@@ -39,7 +39,7 @@ PUBLISHED = Table(
         ("TextPSG", "50", 4.8, None, "all-seeing-v2 README"),
         ("TextPSG", "100", 5.5, None, "all-seeing-v2 README"),
         ("ASMv2-13B", "9.2", 14.2, 10.3, "all-seeing-v2 README"),
-        ("LLaVA-SpaceSGG-13B", "not found", 15.43, 13.23, "second-hand note"),
+        ("LLaVA-SpaceSGG-13B", None, 15.43, 13.23, "figure reported elsewhere, paper not seen"),
     ),
 )
 AS_PUBLISHED = (

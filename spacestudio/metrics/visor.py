@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from spacestudio.domain.captions import NAMED, Tally
 from spacestudio.domain.found import FoundBoxes, Results
 from spacestudio.domain.prompts import Prompt
-from spacestudio.metrics.interval import ROUNDS, SEED
+from spacestudio.metrics.correlation import pearson, spearman
+from spacestudio.metrics.interval import bounds_of_ratios, resampled
 from spacestudio.metrics.names import folded
 from spacestudio.metrics.report import Cell, Figure, Item, Report, Table
 from spacestudio.metrics.shares import WORST, share
@@ -261,33 +262,25 @@ def columns_of(pictures: Pictures, prompts: int) -> Columns:
 
 
 def share_of(columns: Columns, name: str) -> float | None:
-    """A share of `PARTS` over some prompts, in percent; None of nothing."""
+    """A share of `PARTS` over some prompts, in percent; None of nothing, and for more right pictures than any prompt has."""
     above, below = PARTS[name]
+    if above.startswith("right_") and columns["images"].max(initial=0) < int(above[-1]):
+        return None
     whole = float(columns[below].sum())
     return 100 * float(columns[above].sum()) / whole if whole else None
 
 
 def bounds_of(columns: Columns) -> Mapping[str, tuple[float | None, float | None]]:
-    """95 % percentile intervals of the shares, in percent, over prompts drawn with replacement; None below two prompts.
-
-    Prompts with the same counts are drawn as one: how often each kind comes is multinomial, which is the same lot in far
-    fewer draws (ours).
-    """
+    """95 % percentile intervals of the shares, in percent, over prompts drawn with replacement; None below two prompts."""
     some = columns["images"] > 0
     if some.sum() < 2:
         return dict.fromkeys(PARTS, (None, None))
-    basic = np.stack([columns[name][some] for name in ("images", "first", "second", "both", "right")]).astype(np.int64)
-    _, example, count = np.unique(
-        np.ravel_multi_index(tuple(basic), basic.max(1) + 1), return_index=True, return_counts=True
-    )
-    drawn = np.random.default_rng(SEED).multinomial(count.sum(), count / count.sum(), ROUNDS)
-    sums = {name: drawn @ column[some][example] for name, column in columns.items()}
+    drawn = resampled(np.stack([column[some] for column in columns.values()], 1))
+    sums = dict(zip(columns, drawn.T, strict=True))
     out: dict[str, tuple[float | None, float | None]] = {}
     for name, (above, below) in PARTS.items():
-        there = sums[below] > 0
-        ratios = 100 * sums[above][there] / sums[below][there]
-        low, high = np.percentile(ratios, [2.5, 97.5]).tolist() if len(ratios) else (None, None)
-        out[name] = low, high
+        bounds = bounds_of_ratios(sums[above], sums[below])
+        out[name] = (100 * bounds[0], 100 * bounds[1]) if bounds else (None, None)
     return out
 
 
@@ -460,27 +453,14 @@ def _frequency(
         above, below = PARTS[name]
         some = columns[below] > 0
         shares = columns[above][some] / columns[below][some]
-        spearman, pearson = correlation(_ranks(counts[some]), _ranks(shares)), correlation(np.log1p(counts[some]), shares)
-        rows.append((name, len(shares), int((counts[some] > 0).sum()), spearman, pearson))
+        ranked, straight = spearman(counts[some], shares), pearson(np.log1p(counts[some]), shares)
+        rows.append((name, len(shares), int((counts[some] > 0).sum()), ranked, straight))
         figures += [
-            Figure(f"spearman_{name}", spearman, len(shares), unit=""),
-            Figure(f"pearson_log_{name}", pearson, len(shares), unit=""),
+            Figure(f"spearman_{name}", ranked, len(shares), unit=""),
+            Figure(f"pearson_log_{name}", straight, len(shares), unit=""),
         ]
     head = ("share", "prompts", "said in captions", "Spearman", "Pearson of log(1 + count)")
     return Table("Frequency in training captions", head, tuple(rows)), figures
-
-
-def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    """Pearson's; None below two values, or where either has no spread."""
-    if len(a) < 2 or not np.ptp(a) or not np.ptp(b):
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places in order; equal values share their mean place."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
 def _worst(read: Read) -> tuple[Item, ...]:

@@ -175,20 +175,22 @@ def _said(relation: Relation | None) -> str | None:
     return _ORDER.get(relation.predicate) if relation is not None and relation.verdict == "true" else None
 
 
+def contradicted(relation: Relation, depths: Depths, tau: float) -> bool:
+    """Whether the depths say the opposite of a true relation; that a person calls level what the tie band does not, too."""
+    said, one, other = _said(relation), depths.objects.get(relation.subject), depths.objects.get(relation.object)
+    if said is None or one is None or other is None:
+        return False
+    if said == "same":
+        return relation.origin == "person" and compare(one.depth01, other.depth01, tau) != "same"
+    return compare(one.depth01, other.depth01, 0) not in (said, "same")
+
+
 def _doubted(k: Known, depths: Depths, tau: float) -> frozenset[str]:
     """Objects whose depth contradicts a relation the graph holds true; their numbers are neither asked for nor given."""
     out: set[str] = set()
     for a, b in k.pairs("depth", "camera"):
         relation = k.stored(a, b, "depth", "camera")
-        said = _said(relation)
-        if relation is None or said is None or a not in depths.objects or b not in depths.objects:
-            continue
-        one, other = depths.objects[a].depth01, depths.objects[b].depth01
-        if said == "same":
-            contradicted = relation.origin == "person" and compare(one, other, tau) != "same"
-        else:
-            contradicted = compare(one, other, 0) not in (said, "same")
-        if contradicted:
+        if relation is not None and contradicted(relation, depths, tau):
             out |= {a, b}
     return frozenset(out)
 

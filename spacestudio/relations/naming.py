@@ -15,7 +15,9 @@ from spacestudio.domain.objects import SceneObject
 
 GAP = 0.05
 """Share of the picture's side by which "leftmost" must lead the next of its kind (as `relations.direction`)."""
-_UNNAMED = re.compile(r"(object|region|thing|item|unknown|unlabell?ed|proposal|segment|box)?[\s_#-]*\d*", re.IGNORECASE)
+_UNNAMED = re.compile(
+    r"(object|region|thing|item|unknown|unlabell?ed|proposal|segment)?[\s_#-]*\d*|box[\s_#-]*\d+", re.IGNORECASE
+)
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]*")
 
 COCO: Mapping[str, tuple[str, ...]] = {

@@ -102,6 +102,14 @@ def read(predicate: str) -> str:
     return _READ.get(predicate, predicate)
 
 
+_SIDED = {"left of": "to the left of", "right of": "to the right of"}
+
+
+def sided(predicate: str) -> str:
+    """As `read`, with the sides in full: "left of" -> "to the left of", as captions and prompts have it."""
+    return _SIDED.get(predicate, read(predicate))
+
+
 def reason(relation: Relation, names: Mapping[str, str]) -> str:
     """One sentence: why this verdict. `names` maps ids to what to call the objects."""
     s, o = names.get(relation.subject, relation.subject), names.get(relation.object, relation.object)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,12 +20,12 @@ from spacestudio.domain.sample import EngineRun, Sample
 from spacestudio.engines import DEPTH, DETECT, IMAGINE, LANGUAGE, SEGMENT
 from spacestudio.engines.language.talk import Counts
 from spacestudio.engines.progress import Told, listening
-from spacestudio.errors import InputError, LayoutError, SpaceStudioError, UnknownName
+from spacestudio.errors import FormatError, InputError, LayoutError, SpaceStudioError, UnknownName
 from spacestudio.formats.cameras import Matrix, check_camera, read_poses, stated_depth_scale
 from spacestudio.formats.coco import CocoFile, lists, read_coco
 from spacestudio.formats.door import reason
-from spacestudio.formats.folder import damaged_logs, read_samples, write_sample
-from spacestudio.formats.ledger import Ledger
+from spacestudio.formats.folder import damaged_logs, read_sample, read_samples, write_sample
+from spacestudio.formats.ledger import Ledger, digest
 from spacestudio.formats.pictures import read_picture
 from spacestudio.formats.records import clean, line
 from spacestudio.qa.words import label_of
@@ -54,7 +52,7 @@ INTEGER_DEPTH = {".png", ".pgm"}
 """Depth files that a camera file's depth scale applies to; others may hold metres already."""
 POSE_FILES = {".txt", ".log"}
 PROGRESS = ".progress"
-"""Folder of what was made so far, while a run has not come to its end."""
+"""Folder of what was made so far, while a run has not come to its end, or some of it failed."""
 STEPS_TOLD = 10
 """Lines told of the steps of one picture."""
 
@@ -251,6 +249,7 @@ def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> Ou
 
     def write() -> None:
         sample = make()
+        _spare(out / sample.id)
         report.samples.append(Outcome.of(sample, write_sample(sample, out)))
 
     before = len(report.samples)
@@ -258,11 +257,26 @@ def _run(report: Report, item: str, make: Callable[[], Sample], out: Path) -> Ou
     return report.samples[-1] if len(report.samples) > before else None
 
 
+def _spare(folder: Path) -> None:
+    """Raise InputError where a person has worked on the sample of a folder: a batch must not undo that."""
+    if not (folder / "sample.json").is_file():
+        return
+    try:
+        there = read_sample(folder)
+    except FormatError:
+        return  # half of a folder, or none of ours
+    people = {e.author for e in there.events} - {"", *LANGUAGE}
+    if there.review != "draft" or people:
+        raise InputError(
+            f"“{folder}” holds this sample with a person's work on it, which stays as it is",
+            next_step="Give another --out, or take the folder away",
+        )
+
+
 def _begun(out: Path, settings: Mapping[str, Any]) -> Ledger:
     """What a run with these settings that was stopped made in a folder; a run with others keeps a list of its own."""
     told = json.loads(line({**settings, "studio": spacestudio.__version__}))
-    digest = hashlib.blake2b(line(told).encode(), digest_size=8).hexdigest()
-    return Ledger(out / PROGRESS / f"{digest}.jsonl", told)
+    return Ledger(out / PROGRESS / f"{digest(told)}.jsonl", told)
 
 
 def _done_before(ledger: Ledger, key: str, out: Path) -> Outcome | None:
@@ -484,13 +498,13 @@ def synthesize_scenes(
 
         if (made := _run(report, item, one, out)) is not None:
             ledger.add(keys[number], {k: v for k, v in vars(made).items() if k != "folder"})
-    shutil.rmtree(out / PROGRESS, ignore_errors=True)  # a run that came to its end leaves nothing but samples
+    if not report.failed or not len(ledger):
+        ledger.end()
     return report
 
 
 def _fingerprint(graph: SpatialGraph | None) -> str:
-    told = "" if graph is None else line(clean(graph_payload(graph), None))
-    return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+    return digest(None if graph is None else clean(graph_payload(graph), None))
 
 
 def _steps(tell: Progress) -> Callable[[Told], None]:

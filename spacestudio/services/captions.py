@@ -115,8 +115,10 @@ def draw(wanted: Wanted, out: Path, tell: Callable[[str], None] = lambda line: N
         UnknownName: no such rule set.
     """
     choice = _choice(wanted)
-    if wanted.pictures and (out.suffix or not wanted.pictures.is_dir()):
-        raise InputError(f"Pictures of “{wanted.pictures}” for “{out.name}”", "a folder of pictures, to be put into shards")
+    if wanted.pictures and out.suffix:
+        raise InputError(f"“{out.name}” holds no pictures: --pictures is only for shards", next_step="Let --out be a folder")
+    if wanted.pictures and not wanted.pictures.is_dir():
+        raise InputError(f"“{wanted.pictures}” is no folder", "a folder of pictures, to be put into shards")
     table, tallies = read_boxes(wanted.coco, wanted.panoptic, choice.rules.uses_centroids)
     tell(f"{len(table.category):,} boxes of {len(table.image_ids):,} pictures read")
     side = _sides(table, wanted)

@@ -125,6 +125,8 @@ def cards(folder: Path) -> tuple[list[Card], list[str]]:
         except FormatError as error:
             problems.append(str(error))
         else:
+            if card.id in found:
+                problems.append(f"“{place.name}” has the id of “{found[card.id].folder.name}”, and was left out.")
             found.setdefault(card.id, card)
     if not found and not problems:
         raise InputError(
@@ -230,7 +232,7 @@ def split(found: Sequence[Card], share: float, seed: int = 0, near: int = NEAR) 
         InputError: everything hangs together, or no group is small enough.
     """
     pairs = alike([card.look for card in found], near)
-    for key in (_scene, _combination):
+    for key in (_scene, _combination, _parent):
         first: dict[Any, int] = {}
         pairs += [(first.setdefault(value, k), k) for k, card in enumerate(found) if (value := key(card))]
     places = {card.id: k for k, card in enumerate(found)}
@@ -262,6 +264,10 @@ def _combination(card: Card) -> Any:
     return card.names
 
 
+def _parent(card: Card) -> Any:
+    return card.parent
+
+
 def leaks(train: Iterable[Card], holdout: Iterable[Card], near: int = NEAR) -> list[str]:
     """What two parts share, a line each; none for a clean split."""
     a, b = list(train), list(holdout)
@@ -269,6 +275,7 @@ def leaks(train: Iterable[Card], holdout: Iterable[Card], near: int = NEAR) -> l
     out += [f"objects: {', '.join(n)}" for n in sorted({c.names for c in a} & {c.names for c in b} - {()})]
     pairs = alike([c.look for c in (*a, *b)], near)
     out += [f"picture: {a[i].id} and {b[j - len(a)].id}" for i, j in pairs if i < len(a) <= j]
+    out += [f"parent: {parent}" for parent in sorted({c.parent for c in a} & {c.parent for c in b} - {""})]
     parents = {(c.parent, c.id) for c in (*a, *b)}
     sides = {c.id: side for side, part in enumerate((a, b)) for c in part}
     return out + [f"parent: {p} of {c}" for p, c in sorted(parents) if p in sides and sides[p] != sides[c]]

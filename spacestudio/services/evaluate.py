@@ -20,16 +20,17 @@ from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.figures.graph import thumbnail
 from spacestudio.formats.archive import unzip
 from spacestudio.formats.pictures import read_picture
+from spacestudio.formats.spreadsheet import guarded
 from spacestudio.metrics.report import Cell, Figure, Item, Report, Table
 from spacestudio.services.scores import SCORERS, Scorer
 from spacestudio.settings import settings
 
 MOST_BARS = 20
 MOST_PICTURES = 12
+HIDDEN = (".", "__")
+"""How the names of files begin that a system puts into an archive by itself."""
 SIDE = 240
 """Longest side of a worst item's picture, px."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _unpacked(file: Path, stack: ExitStack) -> Path:
     """What a ZIP file holds, in a folder that goes with the stack; a single folder in it is entered."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / file.stem
     unzip(file, folder, settings().max_upload_mb * 8)
-    inside = list(folder.iterdir())
+    inside = [path for path in folder.iterdir() if not path.name.startswith(HIDDEN)]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 
@@ -123,13 +124,10 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(text, lineterminator="\n")
     for block in blocks:
         if block.rows:
-            writer.writerows([[_safe(c) for c in row] for row in ((block.title,), block.columns, *block.rows)])
+            for row in ((block.title,), block.columns, *block.rows):
+                writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
             writer.writerow([])
     return text.getvalue()
-
-
-def _safe(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def written(figure: Figure) -> tuple[str, str]:
@@ -199,7 +197,7 @@ def pictures_of(items: Sequence[Item], files: Sequence[Path]) -> tuple[list[tupl
             except SpaceStudioError as error:
                 problems.append(str(error))
                 continue
-            for path in (p for p in inside if p.is_file()):
+            for path in (p for p in inside if p.is_file() and not p.name.startswith(HIDDEN)):
                 for end in _ends(str(path)):
                     known[end] = None if end in known else path  # a name that two files have tells neither
         for item in items:

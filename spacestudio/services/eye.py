@@ -12,7 +12,7 @@ from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
 from spacestudio.domain.sample import Sample
 from spacestudio.engines.protocols import Detection, Image
-from spacestudio.errors import FormatError
+from spacestudio.errors import FormatError, InputError
 from spacestudio.formats.door import read_json
 from spacestudio.formats.folder import ACCEPTED, read_sample, sample_folders
 from spacestudio.formats.pictures import read_picture
@@ -42,14 +42,24 @@ class Eye:
             FormatError: there is no such folder.
         """
         self.depth, self.masks = depth, masks
-        self._folders = {name: folder for folder in _folders(samples) for name in _called(folder)}
+        self._folders: dict[str, Path | None] = {}
+        for folder in sample_folders(samples) if samples is not None else ():
+            for name in dict.fromkeys(_called(folder)):
+                self._folders[name] = None if name in self._folders else folder  # a name of two folders tells neither
         self._depths, self._samples = Memo(2), Memo(2)
 
     def folder(self, picture: Path) -> Path | None:
-        """The sample folder made from a picture: the one the picture lies in, or one whose input was called the same."""
+        """The sample folder made from a picture: the one the picture lies in, or one whose input was called the same.
+
+        Raises:
+            InputError: several folders' inputs were called so.
+        """
         if (picture.parent / "sample.json").is_file():
             return picture.parent
-        return self._folders.get(picture.name) or self._folders.get(picture.stem)
+        name = next((name for name in (picture.name, picture.stem) if name in self._folders), "")
+        if name and self._folders[name] is None:
+            raise InputError(f"Several samples are called “{name}”", "one sample of a picture", "Take the others away")
+        return self._folders.get(name)
 
     def sample(self, picture: Path) -> Sample:
         """The sample of a picture.
@@ -90,10 +100,6 @@ class Eye:
         objects, _ = as_objects(image, depth, [Detection(label, box) for label, box in things], "model", self.masks)
         floor = floor_plane(to_cloud(image, depth, camera)) if depth is not None else None
         return objects, measure(objects, width, height, depth, camera, floor)
-
-
-def _folders(samples: Path | None) -> list[Path]:
-    return sample_folders(samples) if samples is not None else []
 
 
 def _called(folder: Path) -> list[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from spacestudio.domain.depth import DepthKind, DepthMap
-from spacestudio.domain.graph import SpatialGraph
 from spacestudio.domain.grounded import Exchange
 from spacestudio.domain.sample import Sample
 from spacestudio.engines import DEPTH
@@ -19,10 +18,10 @@ from spacestudio.formats.gqa import GqaScene, read_gqa
 from spacestudio.formats.make3d import read_any_depth
 from spacestudio.formats.pictures import read_picture
 from spacestudio.formats.proximity import ProximityQuestion, SetObject, record_id
-from spacestudio.geometry.object_depth import Depths, depths_of
+from spacestudio.geometry.object_depth import depths_of
 from spacestudio.qa.choose import number
 from spacestudio.qa.known import known
-from spacestudio.qa.proximity import Asking, Recipe, also_called, compare, questions
+from spacestudio.qa.proximity import Asking, Recipe, also_called, contradicted, questions
 from spacestudio.qa.scene import Scene
 from spacestudio.services.estimate import estimate
 from spacestudio.services.intake import DEPTH_FILES, PICTURES, match_file
@@ -217,7 +216,8 @@ def _of_graph(
         depth, told = _depth_file(picture, files, choice, (width, height))
         notes += told
     depths = depths_of(graph.objects, depth)
-    scene = Scene(graph, width, height, depth_source=depth.source, distrusted=_clashing(graph, depths), seed=seed)
+    clashing = frozenset(r.key for r in graph if contradicted(r, depths, recipe.tau))
+    scene = Scene(graph, width, height, depth_source=depth.source, distrusted=clashing, seed=seed)
     return scene, questions(scene, depths, recipe, turns), notes
 
 
@@ -228,14 +228,3 @@ def _depth_file(
     if found is None:
         raise InputError(f"{picture.name} has no depth file in {choice.source}", "a file of the same name")
     return read_any_depth(found, choice.kind, choice.units, size)
-
-
-def _clashing(graph: SpatialGraph, depths: Depths) -> frozenset[tuple[str, str, str, str]]:
-    """The places of people's relations that the depths contradict."""
-    out = set()
-    for r in graph:
-        one, other = depths.objects.get(r.subject), depths.objects.get(r.object)
-        wanted = "first" if r.predicate == "in front of" else "second"
-        if one is not None and other is not None and compare(one.depth01, other.depth01, 0) != wanted:
-            out.add(r.key)
-    return frozenset(out)

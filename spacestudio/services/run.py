@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,13 @@ from spacestudio.engines.language.talk import Counts, NoAnswer
 from spacestudio.engines.protocols import Message
 from spacestudio.errors import Cancelled, InputError, SpaceStudioError, Unavailable
 from spacestudio.formats import predictions
-from spacestudio.formats.door import counted, reason
-from spacestudio.formats.ledger import Ledger
+from spacestudio.formats.door import below, counted, reason
+from spacestudio.formats.ledger import Ledger, digest
 from spacestudio.formats.pictures import read_picture
 from spacestudio.formats.predictions import LONGEST, Question, QuestionT, Rows, naming, read_rows
 from spacestudio.formats.records import line, write_lines
 from spacestudio.services.converse import talk_with
+from spacestudio.services.eye import Eye
 from spacestudio.services.scores import SCORERS, Scorer
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,10 @@ class Item:
         Raises:
             InputError: outside the folder; a file of questions must not send other pictures to a model.
         """
-        if Path(self.image).is_absolute() or ".." in Path(self.image).parts:
+        found = below(self.folder, self.image)
+        if found is None:
             raise InputError(f"The picture “{self.image}” lies outside {self.folder}", "a picture below that folder")
-        return self.folder / self.image
+        return found
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,20 @@ class Brought:
         if item.id not in self._texts:
             raise InputError(f"“{self._path.name}” has no answer to {item.id}")
         return Answer(self._texts[item.id], "" if self._texts[item.id] else "an empty answer")
+
+
+class StandIn:
+    """The studio's own measurements in place of a model; a subclass says how they answer an item."""
+
+    name = STAND_IN
+
+    def __init__(self, eye: Eye) -> None:
+        self._eye, self.counts = eye, Counts()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Which depth engine it measures with where there is no sample."""
+        return {"engine": STAND_IN, "depth": self._eye.depth, "seed": 0}
 
 
 def voice_of(engine: str, seed: int) -> Voice:
@@ -318,8 +333,3 @@ def scored(
         return scorer.json(scorer.score(files, {c.name: c.default for c in scorer.choices} | dict(settings)))
     except InputError as error:
         return {"error": str(error)}
-
-
-def digest(data: bytes) -> str:
-    """A short name for these bytes."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()

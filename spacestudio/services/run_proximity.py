@@ -10,8 +10,8 @@ from typing import Any
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.objects import SceneObject
 from spacestudio.engines import DEPTH
-from spacestudio.engines.language.talk import Counts
 from spacestudio.errors import InputError
+from spacestudio.formats.ledger import digest
 from spacestudio.formats.predictions import read_rows
 from spacestudio.formats.proximity import ProximityQuestion
 from spacestudio.formats.records import write_json
@@ -25,10 +25,10 @@ from spacestudio.services.run import (
     Item,
     Progress,
     Run,
+    StandIn,
     Voice,
     ask,
     chosen,
-    digest,
     scored,
     voice_of,
 )
@@ -56,19 +56,12 @@ class Options:
     seed: int = 0
 
 
-class Measured:
+class Measured(StandIn):
     """Answers from the studio's own depth of the picture, in place of a model."""
 
-    name = STAND_IN
-    counts = Counts()
-
     def __init__(self, eye: Eye, questions: Sequence[ProximityQuestion]) -> None:
-        self._eye, self._questions = eye, {q.question_id: q for q in questions}
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Which depth engine it measures with where there is no sample."""
-        return {"engine": STAND_IN, "depth": self._eye.depth, "seed": 0}
+        super().__init__(eye)
+        self._questions = {q.question_id: q for q in questions}
 
     def __call__(self, item: Item) -> Answer:
         """The depth of the objects asked about, or which is the nearer, in a sentence.

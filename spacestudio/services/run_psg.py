@@ -11,10 +11,9 @@ from typing import Any, Literal
 import spacestudio
 from spacestudio.domain.measurements import Measurements
 from spacestudio.engines import DEPTH
-from spacestudio.engines.language.talk import Counts
-from spacestudio.errors import InputError, SpaceStudioError
+from spacestudio.errors import Cancelled, InputError, SpaceStudioError
 from spacestudio.formats.asv2 import Decoded, decode, encode, scene_text
-from spacestudio.formats.ledger import Ledger
+from spacestudio.formats.ledger import Ledger, digest
 from spacestudio.formats.pictures import read_picture
 from spacestudio.formats.predictions import GraphQuestion, read_rows
 from spacestudio.formats.records import frame_of, write_json
@@ -30,10 +29,10 @@ from spacestudio.services.run import (
     Progress,
     Row,
     Run,
+    StandIn,
     Voice,
     ask,
     chosen,
-    digest,
     scored,
     voice_of,
 )
@@ -88,19 +87,8 @@ class Options:
     compare: bool = True
 
 
-class Measured:
+class Measured(StandIn):
     """Answers with the studio's own graph of the picture, in place of a model."""
-
-    name = STAND_IN
-    counts = Counts()
-
-    def __init__(self, eye: Eye) -> None:
-        self._eye = eye
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Which depth engine it measures with where there is no sample."""
-        return {"engine": STAND_IN, "depth": self._eye.depth, "seed": 0}
 
     def __call__(self, item: Item) -> Answer:
         """The scene of the picture's sample in grounded text.
@@ -133,9 +121,10 @@ def run(options: Options, out: Path, tell: Progress = lambda line: None) -> tupl
         "samples": str(options.samples.resolve()) if options.samples and options.engine == STAND_IN else "",
     }  # fmt: skip
     made = ask(items, voice, told, out, tell)
-    report = made.report("psg", voice, items, notes)
     sizes = {q.question_id: (q.width, q.height) for q in questions}
-    said = _read(made.rows, items, sizes)
+    said, unread = _read(made.rows, items, sizes)
+    made.failed += unread
+    report = made.report("psg", voice, items, notes)
     report["format"] = _format(list(said.values()))
     report["score"] = _scored(questions, out, options) if options.questions else None
     report["geometry"] = _compared(said, items, sizes, eye, out, options, tell) if options.compare else None
@@ -161,15 +150,21 @@ def _items(options: Options, questions: Sequence[GraphQuestion]) -> list[Item]:
     return [Item(p.name, p.name, options.images, PROMPT) for p in found]
 
 
-def _read(rows: Sequence[Row], items: Sequence[Item], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Decoded]:
-    """What each answer says, in px of the question's picture, or of the picture itself."""
-    by_id, said = {item.id: item for item in items}, {}
+def _read(
+    rows: Sequence[Row], items: Sequence[Item], sizes: Mapping[str, tuple[int, int]]
+) -> tuple[dict[str, Decoded], list[tuple[str, str]]]:
+    """What each answer says, in px of the question's picture or the picture itself; (item, why) where that can't be read."""
+    by_id, said, failed = {item.id: item for item in items}, dict[str, Decoded](), list[tuple[str, str]]()
     for row in rows:
         own = row["question_id"]
         if row["text"]:
-            height, width = sizes[own][::-1] if own in sizes else read_picture(by_id[own].path).rgb.shape[:2]
-            said[own] = decode(row["text"], width, height)
-    return said
+            try:
+                height, width = sizes[own][::-1] if own in sizes else read_picture(by_id[own].path).rgb.shape[:2]
+            except SpaceStudioError as error:
+                failed.append((own, str(error)))
+            else:
+                said[own] = decode(row["text"], width, height)
+    return said, failed
 
 
 def _format(said: Sequence[Decoded]) -> dict[str, Any]:
@@ -217,6 +212,8 @@ def _compared(
                     ledger.add(
                         own, {"rests_on": rests_on, "relations": judged(decoded, by_id[own].path, eye, sizes.get(own))}
                     )
+                except Cancelled:
+                    raise
                 except SpaceStudioError as error:
                     failed.append({"item": own, "error": str(error)})
                     continue

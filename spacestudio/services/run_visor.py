@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -23,7 +24,7 @@ from spacestudio.domain.objects import SceneObject, fresh_id
 from spacestudio.domain.prompts import Prompt
 from spacestudio.engines import DETECT, IMAGINE
 from spacestudio.engines.protocols import Detector
-from spacestudio.errors import InputError, SpaceStudioError, Unavailable
+from spacestudio.errors import Cancelled, InputError, SpaceStudioError, Unavailable
 from spacestudio.formats.ledger import Ledger, Row
 from spacestudio.formats.pictures import png_bytes, read_picture
 from spacestudio.formats.prompts import read_prompts, write_prompts
@@ -129,7 +130,7 @@ def run(prompts_file: Path | None, options: Options, out: Path, tell: Progress =
     asked = list(islice((p for p in prompts if p.spatial), options.limit))
     maker: _Drawn | _Given = _Drawn(options) if options.images is None else _Given(options)
     items = list(maker.items(asked))
-    if passed := maker.passed_over(prompts, asked):
+    if passed := maker.passed_over(prompts):
         tell(passed)
     if not items:
         raise InputError(
@@ -161,6 +162,8 @@ def _work(
             tell(f"{place + 1}/{len(items)} {key} {prompt.text}")
         try:
             ledger.add(key, {"text": prompt.text} | maker.row(prompt, which, out))
+        except Cancelled:
+            raise
         except Unavailable as error:
             return failed, str(error), len(items) - place
         except SpaceStudioError as error:
@@ -194,7 +197,7 @@ class _Drawn:
     def items(self, asked: Sequence[Prompt]) -> Iterator[Item]:
         return ((f"{p.id}_{k}", p, k) for p in asked for k in range(self.options.per_prompt))
 
-    def passed_over(self, prompts: Sequence[Prompt], asked: Sequence[Prompt]) -> str:
+    def passed_over(self, prompts: Sequence[Prompt]) -> str:
         """What is not drawn, "" for nothing."""
         rest = sum(not p.spatial for p in prompts) if self.options.limit is None else 0
         return f"{rest:,} prompts that ask for no relation are not drawn" if rest else ""
@@ -230,9 +233,9 @@ class _Given:
         self.folder, self.model = options.images, options.images.name
         self.detector = options.objects or DETECTOR
         if self.detector == OWN:
-            raise InputError(f"Pictures from a folder have no {OWN}", "a detector that looks for names")
+            raise InputError(f"Pictures from a folder have no {OWN}", looking_for_names())
         self.looker = _Looker(self.detector)
-        self.settings = {"images": self.model, "objects": self.detector}
+        self.settings = {"images": str(self.folder.resolve()), "objects": self.detector}
         self.notes: tuple[str, ...] = ()
         paths = sorted(path for path in options.images.iterdir() if path.suffix.lower() in PICTURES)
         self.paths, self.files = paths, {picture: path for path in paths if (picture := picture_of(path.name))}
@@ -241,9 +244,9 @@ class _Given:
         known = {p.id: p for p in asked}
         return ((f"{i}_{k}", known[i], k) for i, k in sorted(self.files) if i in known)
 
-    def passed_over(self, prompts: Sequence[Prompt], asked: Sequence[Prompt]) -> str:
+    def passed_over(self, prompts: Sequence[Prompt]) -> str:
         """What is not looked at, "" for nothing."""
-        known = {p.id for p in asked}
+        known = {p.id for p in prompts if p.spatial}
         rest = [path.name for path in self.paths if (picture_of(path.name) or (-1,))[0] not in known]
         told = Tally("passed", "pictures of no prompt that asks for a relation", len(rest), tuple(rest[:NAMED]))
         return told.line if rest else ""
@@ -252,7 +255,7 @@ class _Given:
         """Look at a picture, and say what is in it."""
         path = self.files[prompt.id, which]
         image = read_picture(path).rgb
-        return _row(path.name, image, self.looker.found(image, prompt))
+        return _row(Path(os.path.relpath(path, out)).as_posix(), image, self.looker.found(image, prompt))
 
 
 class _Looker:
@@ -262,11 +265,17 @@ class _Looker:
         _can_run(DETECT, name)
         self.detector: Detector = DETECT.make(name)
         if not self.detector.uses_labels:
-            raise InputError(f"“{name}” does not look for names", "owlvit, visor, owlv2 or grounding-dino")
+            raise InputError(f"“{name}” does not look for names", looking_for_names())
 
     def found(self, image: NDArray[np.uint8], prompt: Prompt) -> list[tuple[str, Box, float]]:
         made = self.detector.detect(image, None, tuple(dict.fromkeys((prompt.first, prompt.second))))
         return [(d.label, d.box, d.score) for d in made]
+
+
+def looking_for_names() -> str:
+    """The detectors that look for names and whose packages are here."""
+    found = [name for name, entry in DETECT.items() if not entry.missing() and DETECT.load(name).uses_labels]
+    return ", ".join(found) or "a detector that looks for names"
 
 
 def _can_run(registry: Any, name: str) -> None:

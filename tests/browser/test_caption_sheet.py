@@ -25,7 +25,7 @@ def page_file(tmp_path: Path) -> Path:
     data = {
         "images": [{"id": 1, "width": 200, "height": 100, "file_name": "odd name #1.png"}],
         "annotations": rows,
-        "categories": [{"id": 1, "name": HOSTILE}, {"id": 2, "name": 'DATA "ITEMS", dog'}],
+        "categories": [{"id": 1, "name": HOSTILE}, {"id": 2, "name": '=DATA "ITEMS", dog'}],
     }
     (tmp_path / "images").mkdir()
     Image.new("RGB", (200, 100), "white").save(tmp_path / "images" / "odd name #1.png")

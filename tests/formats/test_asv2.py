@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +10,12 @@ from spacestudio.domain.boxes import Box
 from spacestudio.domain.graph import Relation, SpatialGraph
 from spacestudio.domain.grounded import Grounded, Mention, Predicate
 from spacestudio.domain.objects import SceneObject
-from spacestudio.errors import FormatError
 from spacestudio.formats import FORMATS
-from spacestudio.formats.asv2 import MOST, decode, encode, graphs, scene_text, told_relations
+from spacestudio.formats.asv2 import GRID, MOST, decode, encode, scene_text, told_relations
 from spacestudio.formats.grounded_text import LONGEST, Decoded
+from spacestudio.formats.predictions import Answer, read_rows
 from spacestudio.relations.relate import inverse_of
-from tests.formats.made import full_sample, plain_sample
+from tests.formats.made import full_sample
 from tests.support import DATA, needs_data
 
 FILES: dict[str, dict[str, int]] = {
@@ -107,11 +106,12 @@ def test_the_published_slip_is_read_and_told() -> None:
 
 @needs_data
 def test_every_golden_answer_reads_as_the_published_scorer_reads_it() -> None:
-    said, problems = graphs(DATA / "golden/psg/answers.jsonl")
+    answers = read_rows(DATA / "golden/psg/answers.jsonl", Answer)
+    said = [decode(answer.text, GRID, GRID) for answer in answers.items]
     published = json.loads((DATA / "golden/psg/expected.json").read_text("utf-8"))["as_published"]
-    assert len(said) == 200 and not problems and not any(item.decoded.problems for item in said)
-    assert sum(item.decoded.well_formed for item in said) / 200 == published["correct_format_ratio"]
-    words = sum(len(t[0].split()) * len(t[2].split()) for item in said for t in item.decoded.tuples)
+    assert len(said) == 200 and not answers.problems and not any(item.problems for item in said)
+    assert sum(item.well_formed for item in said) / 200 == published["correct_format_ratio"]
+    words = sum(len(t[0].split()) * len(t[2].split()) for item in said for t in item.tuples)
     assert round(words / 200, 2) == published["num_pred_tuples"], "which counts a name of two words twice"
 
 
@@ -282,35 +282,3 @@ def test_what_rests_on_or_lies_inside_something_needs_no_direction() -> None:
     ]
     assert scene_text(SpatialGraph.of((a, b), says)).plain == "The picture shows a cup and a table. The cup is on the table."
     assert scene_text(SpatialGraph.of(())).plain.startswith("The picture shows nothing")
-
-
-# Files of grounded text
-
-
-def test_files_of_grounded_text(tmp_path: Path) -> None:
-    FORMATS.load("asv2").write([full_sample(), plain_sample()], tmp_path)
-    (first, second), problems = graphs(tmp_path / "asv2.json")
-    assert not problems and (first.id, second.image) == ("made-0001", "images/plain-0002.png")
-    assert [o.label for o in second.decoded.graph.objects] == ["cup", "orange plate"]
-    cup = plain_sample().objects[0].box
-    assert all(abs(a - b) < 30 / 999 for a, b in zip(cup.xyxy, second.decoded.graph.objects[0].box.xyxy, strict=True))
-    lines = tmp_path / "answers.jsonl"
-    rows = [{"question_id": 7, "text": A, "image": "7.jpg"}, {"question_id": "x"}, 5, {"question_id": 8, "text": "none"}]
-    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said, problems = graphs(lines, {"7.jpg": (1998, 1998)})
-    assert [item.id for item in said] == ["7", "8"] and said[0].decoded.graph.objects[0].box == Box(2, 2, 4, 4)
-    assert [p.split(" of ")[0] for p in problems] == ["Row 1", "Row 2"]
-    plain = tmp_path / "a.txt"
-    plain.write_text(A)
-    assert graphs(plain)[0][0].decoded.graph.objects[0].box == Box(1, 1, 2, 2), "without a size the grid's own numbers"
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("a.txt", b"\xff"), ("a.txt", b""), ("a.jsonl", b"[]"), ("a.json", b"{"), ("a.jsonl", b'{"text": 5}')],
-)
-def test_a_file_without_grounded_text_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(FormatError) as caught:
-        graphs(tmp_path / name)
-    assert "\n" not in str(caught.value)

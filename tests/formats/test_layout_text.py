@@ -26,6 +26,11 @@ def test_a_reply_is_read_with_its_prompts() -> None:
     assert text.problems == ()
 
 
+def test_an_empty_prompt_takes_nothing_of_the_next_line() -> None:
+    text = read_layout("[]\nBackground prompt: \nPrompt: A cat\n" + "\n" * 50_000)
+    assert (text.background, text.prompt) == ("", "A cat")
+
+
 def test_items_over_several_lines_and_brackets_in_names_are_read() -> None:
     text = read_layout(
         "Objects: [\n('a cup [blue]', [1, 2, 30, 40]),\n('a plate',[5,6,70,80]),\n]\nBackground prompt: a table"

@@ -54,7 +54,8 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["no json\nmore\n", "[]\n", '{"key": "one"}\n', '{"settings": {"seed": 1, "engine": "a"}}\n7\n']
+    "text",
+    ["no json\nmore\n", "[]\n", '{"settings": 5}\n', '{"key": "one"}\n', '{"settings": {"seed": 1, "engine": "a"}}\n7\n'],
 )
 def test_what_is_no_ledger_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "list.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.graph import FRAMES, VERDICTS, Relation, SpatialGraph
 from spacestudio.domain.objects import SceneObject
-from spacestudio.formats.records import EndedRelationRecord, from_node_link, to_node_link
+from spacestudio.errors import FormatError
+from spacestudio.formats.records import EndedRelationRecord, Record, from_node_link, rows_in, to_node_link
 from spacestudio.relations import FAMILIES
 from spacestudio.relations.relate import family
 from spacestudio.relations.words import to_phrase
@@ -133,3 +135,22 @@ def test_a_full_sample_s_graph_comes_back_and_networkx_reads_it():
     assert to_node_link(from_node_link(data)) == data
     net = nx.node_link_graph(data, edges="edges")
     assert net.number_of_edges() == len(data["edges"])
+
+
+class Named(Record):
+    name: str
+    size: int = 0
+
+
+def test_a_list_of_rows_is_read_row_by_row(tmp_path: Path):
+    file = tmp_path / "rows.json"
+    file.write_text('[{"name": "cat", "other": 1}, {"name": "dog", "size": 2}]')
+    expected = [{"name": "cat"}, {"name": "dog", "size": 2}]
+    assert rows_in(file, "rows.json", Named, "rows", "rows") == rows_in(tmp_path, "rows.json", Named, "rows") == expected
+    file.write_text('[{"name": "cat"}, {"size": 2}]')
+    with pytest.raises(FormatError, match=r"Row 1 of “rows\.json” can't be read \(name: it is missing\)"):
+        rows_in(file, "", Named, "rows")
+    file.write_text('{"name": "cat"}')
+    assert rows_in(file, "", Named, "rows") == [{"name": "cat"}], "a file of one line"
+    with pytest.raises(FormatError, match=r"“rows\.json” is no list of cats"):
+        rows_in(file, "", Named, "rows", "cats")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tarfile
 
@@ -226,3 +227,24 @@ def test_files_that_hold_no_captions(tmp_path):
     for name in ("bad.jsonl", "worse.jsonl", "bad.parquet", "other.parquet", "none.jsonl"):
         with pytest.raises(FormatError):
             list(read_captions(tmp_path / name))
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", "{}", '{"captions": 5}', '{"captions": {"a": 1}}', "[" * 100_000])
+def test_a_shard_of_another_shape_is_refused_in_one_line(tmp_path, text):
+    with tarfile.open(tmp_path / "train-000000.tar", "w") as tar:
+        member = tarfile.TarInfo("1.json")
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text.encode()))
+    with pytest.raises(FormatError) as caught:
+        list(read_captions(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path):
+    (tmp_path / "secret.jpg").touch()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "in.jpg").touch()
+    (tmp_path / "images" / "out.jpg").symlink_to(tmp_path / "secret.jpg")
+    assert picture_in(tmp_path / "images", "in.jpg").name == "in.jpg"
+    with pytest.raises(FormatError, match="is not in images"):
+        picture_in(tmp_path / "images", "out.jpg")

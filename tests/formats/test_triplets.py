@@ -62,3 +62,21 @@ def test_no_captions_is_one_line(tmp_path, name, text):
     assert "\n" not in str(caught.value) and name in str(caught.value)
     with pytest.raises(FormatError):
         read_triplets(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"count": ["three"]}, {"count": [[3]]}, {"split": [1]}, {"subject": [["cup"]]}, {"relation": [{"a": 1}]}],
+)
+def test_columns_of_other_kinds_are_told_in_one_line(tmp_path, odd):
+    columns = {"subject": ["cup"], "relation": ["left of"], "object": ["dog"]} | odd
+    pq.write_table(pa.table(columns), tmp_path / "c.parquet")
+    with pytest.raises(FormatError, match="can't be read") as caught:
+        read_triplets(tmp_path / "c.parquet")
+    assert "\n" not in str(caught.value)
+
+
+def test_deep_nesting_is_refused(tmp_path):
+    (tmp_path / "c.jsonl").write_text("[" * 100_000 + "\n")
+    with pytest.raises(FormatError, match="nested too deeply"):
+        read_triplets(tmp_path / "c.jsonl")

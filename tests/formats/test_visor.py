@@ -51,6 +51,18 @@ def test_a_bad_result_is_named_and_the_others_stay(tmp_path, name, row):
     assert [item for item, _ in found.bad] == [name]
 
 
+@pytest.mark.parametrize(("names", "read"), [(("17_0_1", "17_1_1"), []), (("1_2_3", "4"), []), (("1_2_3", "4", "5_6"), [5])])
+def test_names_that_only_together_look_like_pictures_are_named(tmp_path, names, read):
+    path = put(tmp_path, dict.fromkeys(names, ROW))
+    if not read:
+        with pytest.raises(FormatError, match="its name is not"):
+            read_detections(path)
+        return
+    found = read_detections(path)
+    assert isinstance(found, Results) and found.prompt.tolist() == read and len(found.classes) == len(read)
+    assert [item for item, _ in found.bad] == list(names[:2])
+
+
 BOX = {"label": "cup", "bbox": [10, 20, 30, 40], "score": 0.5}
 
 

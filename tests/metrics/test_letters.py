@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,10 @@ def test_long_answers_take_no_time(text):
 def test_any_text_has_an_option_or_none(text, options):
     number = chosen(text, options)
     assert number is None or 0 <= number < len(options)
+
+
+@pytest.mark.parametrize("between", [" ", "\n", " is", "(", "answer "])
+def test_long_answers_are_read_in_time(between):
+    start = time.process_time()
+    assert chosen("the answer" + between * 20_000 + "x", SIDES) is None
+    assert time.process_time() - start < 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from spacestudio.metrics.names import Names, one_meaning, singular
@@ -42,3 +44,10 @@ def test_without_lemmas_plurals_differ():
 def test_any_of_the_names_will_do():
     assert Names().same("cup", ("mug", "cup"))
     assert not Names().same("cup", ())
+
+
+def test_class_names_end_where_their_kinds_begin():
+    assert [Names()(name) for name in ("sky-other-merged", "a-other-b", "-stuff")] == ["sky", "a other b", ""]
+    start = time.process_time()
+    Names()("-other" * 8000 + "x")
+    assert time.process_time() - start < 1

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
-from spacestudio.metrics.proximity import Question, score, spearman
+from spacestudio.metrics.proximity import Question, score
 
 NAMES = (("cup",), ("bowl",))
 
@@ -113,13 +110,3 @@ def test_intervals_resample_pictures_not_questions():
     )
     assert (one["accuracy"].low, one["accuracy"].high) == (0, 100), "two pictures can't tell more"
     assert score([order("first", "cup")] * 5)["accuracy"].low is None
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=30))
-def test_spearman_is_scipys(pairs):
-    one, other = (np.round(np.array(column), 2) for column in zip(*pairs, strict=True))
-    found = spearman(one, other)
-    if len(set(one)) < 2 or len(set(other)) < 2:
-        assert found is None
-    else:
-        assert found == pytest.approx(spearmanr(one, other).statistic)

@@ -296,3 +296,19 @@ def test_any_text_is_read_in_time():
         depth_said(text, CUP)
         choice_said(text, PAIR, "closer", 0.05)
         assert time.process_time() - start < 5, text[:40]
+
+
+@pytest.mark.parametrize("text", ["about " * 600, "scale " + "\n" * 3900 + "x", "answer " + ":" * 3900 + "x"])
+def test_what_is_repeated_is_read_in_time(text):
+    start = time.process_time()
+    assert choice_said(text, PAIR, "closer", 0.05).value is None
+    assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("(a)", "first"), ("answer: (b).", "second"), ("The answer is: second", "second"), ("a)", "first"),
+     ("about roughly the exactly same\n \n depth", "same")],
+)  # fmt: skip
+def test_an_option_alone_is_read(text, value):
+    assert choice_said(text, PAIR, "closer", 0.05).value == value

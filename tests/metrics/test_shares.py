@@ -37,6 +37,18 @@ def test_recall_intervals():
     assert bootstrap_recalls(hits, totals) == (pooled, mean), "the same again"
 
 
+@pytest.mark.parametrize("spread", [0, 1e-9])
+def test_equal_pictures_drawn_as_one_kind_are_the_same_lot(spread):
+    rng = np.random.default_rng(3)
+    totals = rng.integers(0, 5, 2000)
+    hits = rng.binomial(totals, 0.3) + spread * rng.random(2000)
+    rows = rng.integers(0, 2000, (1000, 2000))
+    by_hand = np.percentile(hits[rows].sum(1) / totals[rows].sum(1), [2.5, 97.5])
+    assert bootstrap_ratio(hits, totals) == pytest.approx(by_hand, abs=0.004)
+    assert bootstrap_ratio(hits, totals) == bootstrap_ratio(hits, totals)
+    assert bootstrap_ratio(hits, np.zeros(2000)) is None
+
+
 def test_very_many_kinds_leave_the_pooled_interval(monkeypatch):
     rng = np.random.default_rng(2)
     picture, kind, found = rng.integers(0, 50, 400), rng.integers(0, 9, 400), rng.random(400) < 0.5

@@ -55,6 +55,18 @@ def test_groups_bring_scattered_copies_together():
     assert crpe.score(mixed, as_published=True)["subj"].value == 0, "four that follow each other in the file"
 
 
+def test_questions_of_two_options():
+    def asked(group):
+        rows = zip("ABAB", ("g1", "g1", "g2", "g2"), strict=True)
+        return [
+            crpe.Copy(f"q{k}", "q.jpg", "exist", letter, ("yes", "no"), own if group else None, letter)
+            for k, (letter, own) in enumerate(rows)
+        ]
+
+    assert [crpe.score(asked(group))["exist"].n for group in (True, False)] == [2, 1]
+    assert crpe.score(asked(True), as_published=True)["exist"].value == 100, "four that follow each other in the file"
+
+
 def test_questions_that_lack_a_copy_are_counted():
     report = crpe.score([*turned("subj", "ADCB"), *turned("subj", "ADCB")[:3]])
     assert (report["subj"].value, report["subj"].n) == (100, 1)

@@ -15,7 +15,6 @@ from spacestudio.metrics.visor import (
     HEADLINES,
     bounds_of,
     columns_of,
-    correlation,
     from_boxes,
     from_results,
     missing,
@@ -116,8 +115,9 @@ def test_any_number_of_pictures(images):
     prompts, results = made_results(3, images)
     report = score(from_results(prompts, results))
     expected = written_out(prompts, results)
-    assert {name: report[name].value for name in HEADLINES} == pytest.approx(expected)
-    assert (report["VISOR_4"].value == 0) == (images < 4)
+    reached = [name for name in HEADLINES if not name[-1].isdigit() or int(name[-1]) <= images]
+    assert {name: report[name].value for name in reached} == pytest.approx({name: expected[name] for name in reached})
+    assert all(report[name].value is None for name in set(HEADLINES) - set(reached)), "nobody could have had so many right"
 
 
 def test_nothing_found_is_no_division_by_zero():
@@ -371,7 +371,6 @@ def test_frequency_in_captions():
     assert report["spearman_VISOR_cond"].value == pytest.approx(spearmanr(number, shares).statistic)
     assert report["pearson_log_VISOR_cond"].value == pytest.approx(np.corrcoef(np.log1p(number), shares)[0, 1])
     assert report["spearman_VISOR_cond"].n == len(shown)
-    assert correlation(np.ones(5), np.arange(5.0)) is None and correlation(np.ones(1), np.ones(1)) is None
 
 
 def test_the_worst_first():

@@ -108,7 +108,8 @@ def test_pictures_that_are_missing_are_not_counted(made, tmp_path):
         (["--coco", "FILE", "--out", "c.jsonl", "--rules", "visor", "--relations", "wider"], 1, "visor know no relation “wider”"),
         (["--coco", "FILE", "--out", "c.txt"], 1, ".parquet"), (["--coco", "none.json", "--out", "c.jsonl"], 1, "can't be opened"),
         (["--coco", "FILE", "--out", "c.jsonl", "--min-area", "1"], 1, "No caption is left"),
-        (["--coco", "FILE", "--out", "c.jsonl", "--pictures", "."], 1, "shards"),
+        (["--coco", "FILE", "--out", "c.jsonl", "--pictures", "."], 1, "--pictures is only for shards"),
+        (["--coco", "FILE", "--out", "shards", "--pictures", "none"], 1, "“none” is no folder"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_done_is_one_line(words, status, reason, made, tmp_path):
@@ -170,7 +171,7 @@ def test_a_filled_sheet_is_scored_per_relation(made, tmp_path):
     )
     assert report["agreement"].low < report["agreement"].value < report["agreement"].high
     assert report.counts == {"n_items": 140, "n_empty": 1, "n_invalid": 1, "n_unclear": 1}
-    assert [item.id for item in report.worst] == [r["item"] for r in against] and "item 3" in report.notes[0]
+    assert [item.id for item in report.worst] == [r["item"] for r in against] and "3" in report.notes[0].rpartition(":")[2]
     (table,) = report.tables
     by_name = {row[0]: row for row in table.rows}
     own = [r for r in judged if r["relation"] == "wider"]

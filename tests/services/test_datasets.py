@@ -50,6 +50,17 @@ def test_no_holdout_leaks(found: list[Card], share: float, seed: int) -> None:
     assert [c.id for c in again.holdout] == [c.id for c in made.holdout]
 
 
+def test_children_of_one_parent_stay_together_wherever_it_is() -> None:
+    found = [
+        Card(f"s{k}", Path(), f"scene {k}", (f"thing {k}",), ("x",), (), k * 0x1111_1111_1111, p)
+        for k, p in enumerate("aabb")
+    ]
+    for seed in range(4):
+        made = split(found, 0.5, seed)
+        assert {c.parent for c in made.holdout} in ({"a"}, {"b"}) and not leaks(made.train, made.holdout)
+    assert "parent: a" in leaks(found[:1], found[1:])
+
+
 def test_a_leak_is_told() -> None:
     a = Card("a", Path(), "park", ("cup",), ("cup",), (), 0, "")
     b = Card("b", Path(), "park", ("dog",), ("dog",), (), 3, "a")

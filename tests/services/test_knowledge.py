@@ -178,7 +178,7 @@ def test_single_objects_come_in_other_attributes(tmp_path: Path) -> None:
 
 
 def test_what_is_told_of_a_scene_comes_first(tmp_path: Path) -> None:
-    (tmp_path / "scenes.txt").write_text("family kitchen\nthe far side of zzz\n")
+    (tmp_path / "scenes.txt").write_text("family kitchen\nthe far side of zzz\n\nfamily kitchen\n")
     texts = {"family kitchen": "There are two surfboards and an umbrella in it."}
     report = run_stage("objects", tmp_path, Recipe(texts=texts))
     (row,) = json.loads((tmp_path / "objects.json").read_text())

@@ -148,6 +148,18 @@ def test_graphs_with_depth_files(street: tuple[Path, Path, Path], tmp_path: Path
     assert {q.image for q in read_rows(out, ProximityQuestion).items} == {"100.jpg"}
 
 
+def test_a_persons_order_of_equal_depths_is_no_clash(street: tuple[Path, Path, Path]):
+    graphs, pictures, depths = street
+    for path in depths.iterdir():
+        flat = np.load(path)
+        flat[40:] = 5
+        np.save(path, flat)
+    found = set_of_graphs(graphs, pictures, DepthChoice(str(depths)), Recipe(forms=("direct",), overlapping=True))
+    assert "in a clash" not in found.left_out
+    said = [q for q in found.questions if {o.name for o in q.objects} == {"dog", "bench"}]
+    assert len(said) == 3 and all((q.objects[q.gold == "second"].name == "bench") == (q.asked == "closer") for q in said)
+
+
 def test_a_depth_engine_lasers_and_pictures_of_another_size(street: tuple[Path, Path, Path]):
     graphs, pictures, depths = street
     by_engine = set_of_graphs(graphs, pictures, DepthChoice("cues"), Recipe())

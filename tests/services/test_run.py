@@ -34,7 +34,7 @@ from spacestudio.geometry.measure import measure
 from spacestudio.relations.relate import relate
 from spacestudio.services.eye import Eye
 from spacestudio.services.proximity_sets import Recipe, set_of_samples
-from spacestudio.services.run import GIVE_UP, STANDS_IN
+from spacestudio.services.run import GIVE_UP, STANDS_IN, Item
 from spacestudio.services.run_psg import MOST_THINGS, PROMPT, judged
 from tests.engines.talking import KEY, Answer, environment, failed, said, serving, using
 from tests.support import DATA, ROOT, needs_data, small_scene
@@ -554,3 +554,34 @@ def test_proximity_asks_the_question_as_it_stands_and_scores_what_comes(nearness
     right = sum(q["objects"][q["gold"] == "second"]["name"] == "ball" for q in pairs)
     assert report["score"]["accuracy"] == pytest.approx(100 * right / len(pairs))
     assert report["score"]["validity"] < 100, "a name is no depth"
+
+
+def test_a_link_out_of_the_folder_sends_no_picture(tmp_path):
+    images, _ = album(tmp_path, 1)
+    (tmp_path / "secret.png").write_bytes((images / "000.png").read_bytes())
+    (images / "link.png").symlink_to(tmp_path / "secret.png")
+    assert Item("1", "000.png", images, "").path == images / "000.png"
+    with pytest.raises(InputError, match="outside"):
+        assert Item("1", "link.png", images, "").path
+
+
+def test_an_answer_about_a_picture_that_can_not_be_read_fails_alone(tmp_path, command):
+    images, _ = album(tmp_path, 3)
+    (images / "001.png").write_bytes(b"no picture")
+    answers = tmp_path / "brought.jsonl"
+    answers.write_text("".join(json.dumps({"question_id": f"{k:03}.png", "text": WHOLE}) + "\n" for k in range(3)))
+    args = ["run", "psg", "--engine", answers, "--images", images, "--out", tmp_path / "out", "--no-compare"]
+    status, report, _ = command("", *args)
+    assert status == 1 and [row["item"] for row in report["failed"]] == ["001.png"]
+    assert report["answered"] == 2 and report["format"]["well_formed"] == 2
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["failed"] == report["failed"]
+
+
+def test_a_name_two_samples_have_is_neither_ones(sample, tmp_path):
+    folder, made = tmp_path / "again", sample[0]
+    for name in ("one", "two"):
+        write_sample(made.but(id=name), folder)
+    eye = Eye(folder)
+    assert eye.folder(Path("x/two.png")) == folder / "two"
+    with pytest.raises(InputError, match="Several samples"):
+        eye.folder(sample[2])

@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 from spacestudio.cli import app
 from spacestudio.domain.found import FoundBoxes, Results
 from spacestudio.engines import DETECT, IMAGINE
-from spacestudio.errors import InputError, Unavailable
+from spacestudio.engines.progress import listening
+from spacestudio.errors import Cancelled, InputError, Unavailable
 from spacestudio.formats.visor import read_detections
 from spacestudio.services.prompts import relation_prompts, sr2d, write_prompts
-from spacestudio.services.run_visor import OWN, Options, graph_of, run
+from spacestudio.services.run_visor import OWN, Options, graph_of, looking_for_names, run
 from tests.engines import tiny_images, tiny_objects
 from tests.support import DATA, ROOT, needs_data
 
@@ -159,6 +160,47 @@ def test_given_pictures_are_looked_at_by_a_network(tmp_path, owl):
     assert made.report["OA"].value == pytest.approx(100 * np.mean([row["recall"] == 2 for row in rows.values()]))
     again = run(DATA / "visor/prompts.json", options, tmp_path / "a")
     assert again.resumed == len(files)
+
+
+def noise(folder, *names):
+    folder.mkdir(parents=True)
+    for k, name in enumerate(names):
+        Image.fromarray(np.random.default_rng(k).integers(0, 255, (48, 64, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+def test_pictures_of_another_folder_are_another_run_and_are_named_from_the_runs_folder(tmp_path, owl):
+    first, second = (noise(tmp_path / name / "images", "0_0.png") for name in ("a", "b"))
+    made = run(None, Options(images=first, objects=f"visor:{owl}"), tmp_path / "out")
+    (image,) = json.loads(made.files["detections"].read_text())["images"]
+    assert (tmp_path / "out" / image["file_name"]).resolve() == first / "0_0.png"
+    assert not Path(image["file_name"]).is_absolute() and made.model == "images"
+    with pytest.raises(InputError, match="another images"):
+        run(None, Options(images=second, objects=f"visor:{owl}"), tmp_path / "out")
+
+
+def test_who_stops_it_stops_all_of_it(tmp_path, owl):
+    def stop(told):
+        raise Cancelled("Stopped")
+
+    folder = noise(tmp_path / "images", "0_0.png", "1_0.png")
+    with pytest.raises(Cancelled), listening(stop):
+        run(None, Options(images=folder, objects=f"visor:{owl}"), tmp_path / "out")
+    assert run(None, Options(images=folder, objects=f"visor:{owl}"), tmp_path / "out").resumed == 0
+
+
+def test_pictures_beyond_a_limit_are_not_said_to_be_of_no_prompt(tmp_path, owl):
+    folder, told = noise(tmp_path / "images", "0_0.png", "1_0.png", "999999_0.png"), []
+    run(None, Options(images=folder, objects=f"visor:{owl}", limit=1), tmp_path / "out", told.append)
+    (line,) = [line for line in told if "no prompt" in line]
+    assert "999999_0.png" in line and "1_0.png" not in line
+
+
+def test_the_detectors_that_look_for_names_are_those_of_the_registry(tmp_path):
+    names = looking_for_names().split(", ")
+    assert all(DETECT.load(name).uses_labels for name in names) and "proposals" not in names
+    with pytest.raises(InputError, match=", ".join(names)):
+        run(None, Options(objects="proposals"), tmp_path)
 
 
 @needs_data

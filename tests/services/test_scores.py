@@ -230,3 +230,12 @@ def test_order_does_not_matter(name, tmp_path):
     before = scored(name, tmp_path, QUESTIONS[name], answers)
     random.Random(3).shuffle(answers)
     assert scored(name, tmp_path, QUESTIONS[name], answers) == before
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_words_name_no_commands(name):
+    scorer = SCORERS.load(name)
+    words = [part.help for part in (*scorer.files, *scorer.choices)]
+    assert not [
+        said for said in words if "--" in said or "docs/" in said or "captions sheet" in said or "questions prox" in said
+    ]

@@ -6,7 +6,6 @@ elsewhere or be edited in between. A stage goes on where it was stopped, and an 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,8 @@ from spacestudio.engines import IMAGINE, LANGUAGE
 from spacestudio.engines.language.talk import Counts
 from spacestudio.errors import Cancelled, InputError, SpaceStudioError, Unavailable
 from spacestudio.formats.door import reason
-from spacestudio.formats.ledger import Ledger
-from spacestudio.formats.records import clean, line, write_json
+from spacestudio.formats.ledger import Ledger, digest
+from spacestudio.formats.records import clean, write_json
 from spacestudio.formats.skg_files import read_rows, read_scenes, write_stage
 from spacestudio.services.converse import SOLVER, talk_with, total
 from spacestudio.services.knowledge.pictures import boxes, images
@@ -206,8 +205,7 @@ def _one(
 ) -> list[Any]:
     """The rows of one item, from the ledger when it was done before from the same input."""
     report.asked += 1
-    digest = hashlib.blake2b(line(clean(item, None)).encode(), digest_size=8).hexdigest()
-    key = f"{work.number}:{digest}"
+    key = f"{work.number}:{digest(clean(item, None))}"
     known = key in ledger
     if known:
         report.resumed += 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spacestudio.domain.captions import NAMED
+from spacestudio.formats.predictions import naming
 from spacestudio.formats.sheet import read_sheet
 from spacestudio.metrics.judgements import Judgement, score
 from spacestudio.metrics.report import Report
@@ -22,14 +22,13 @@ def _score(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Report:
         if line.verdict
     ]
     counts = {"n_items": len(lines), "n_empty": sum(line.verdict == "" for line in lines), "n_invalid": len(odd)}
-    rest = f" and {len(odd) - NAMED} more" if len(odd) > NAMED else ""
-    notes = [f"Verdicts that are none, left out: item {', '.join(odd[:NAMED])}{rest}."] if odd else []
+    notes = [naming("Verdicts that are none, left out", [f"item {item}" for item in odd])] if odd else []
     return score(judged, counts, notes)
 
 
 SCORER = Scorer(
     "captions",
-    (Slot("sheet", "Captions that people judged: the CSV of “captions sheet”, its column verdict filled."),),
+    (Slot("sheet", "Captions that people judged: a CSV table, a caption a line, its column verdict filled."),),
     (),
     _score,
     flat_json,

@@ -9,14 +9,15 @@ from typing import Any, cast, get_args
 
 from spacestudio.domain.depth import DepthKind
 from spacestudio.errors import InputError, SpaceStudioError
+from spacestudio.formats.door import counted
 from spacestudio.formats.make3d import read_any_depth
+from spacestudio.formats.predictions import naming
 from spacestudio.metrics.depth import ALIGN, PAIRS, TAU, Align, Judged, judge, score
 from spacestudio.metrics.report import Report
 from spacestudio.services.intake import DEPTH_FILES, matching_stem
 from spacestudio.services.scores import Choice, Scorer, Slot, flat_json
 
 SUFFIXES = {*DEPTH_FILES, ".mat"}
-NAMED = 5
 
 
 def _score(files: Mapping[str, Path], choices: Mapping[str, Any]) -> Report:
@@ -52,9 +53,10 @@ def _score(files: Mapping[str, Path], choices: Mapping[str, Any]) -> Report:
         raise InputError(f"No depth map can be scored: {why}", f"files of the same names, {', '.join(sorted(SUFFIXES))}")
     unknown = len(estimates) - len(found) - len(problems) if not single else 0
     counts = {"n_truths": len(truths), "n_missing": len(missing), "n_failed": len(problems), "n_unused": max(0, unknown)}
-    told = [_listed("without an estimate, left out", missing), _listed("that can't be scored", problems)]
-    told += [f"{note} ({n} files)" for note, n in assumed.items()]
-    return score(found, align, tau, counts, [line for line in told if line])
+    lost = ((missing, "without an estimate, left out"), (problems, "that can't be scored"))
+    told = [naming(f"{counted(len(names), 'file')} {what}", names) for names, what in lost if names]
+    told += [f"{note} ({counted(n, 'file')})" for note, n in assumed.items()]
+    return score(found, align, tau, counts, told)
 
 
 def _checked(choices: Mapping[str, Any]) -> tuple[Align, float, int]:
@@ -97,12 +99,6 @@ def _name(path: Path) -> str:
 def _general(note: str) -> str:
     """A note without the numbers of one file."""
     return re.sub(r"; it reaches .*?(?=\.$|\. )", "", note)
-
-
-def _listed(what: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    return f"{len(names)} {what}: {'; '.join(names[:NAMED])}{' and more' if len(names) > NAMED else ''}"
 
 
 SCORER = Scorer(

@@ -28,8 +28,8 @@ def _question(q: ProximityQuestion) -> Question:
 SCORER = Scorer(
     "proximity",
     (
-        Slot("questions", "Question set, as questions proximity writes it (JSON Lines)."),
-        Slot("answers", "Answers: question_id, text (JSON Lines)."),
+        Slot("questions", "Proximity questions with their objects and right answers, JSON Lines."),
+        Slot("answers", "A model's answers: question_id and text, JSON Lines."),
     ),
     (),
     _score,

@@ -66,7 +66,7 @@ def _score(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Report:
     if not len(read.pictures.asked):
         nothing(
             "no picture belongs to a prompt that asks for a relation" + _why(read),
-            "pictures called <id>_<k> by the ids of --prompts, or of SR2D without it",
+            "pictures called <id>_<k> by the ids of the prompts file, or of SR2D's prompts without one",
         )
     if broken:
         notes.append(f"Rows of captions that can't be read, left out: {broken:,}.")
@@ -139,7 +139,7 @@ def _judged(prompts: Sequence[Prompt], found: FoundBoxes, rules: str, pairing: P
         raise InputError(
             f"The rules “{rules}” need the size of every picture, and {int(np.isnan(found.size).any(1).sum()):,} have none",
             "a COCO file whose images carry width and height",
-            f"Give such a file, or --rules {SIZELESS}",
+            f"Give such a file, or choose the rules “{SIZELESS}”",
         )
     return from_boxes(prompts, found, RULE_SETS.load(rules), pairing, threshold)
 
@@ -192,7 +192,7 @@ SCORER = Scorer(
     "visor",
     (
         Slot("detections", "VISOR's results, a COCO file with scores, or a list of boxes by picture name."),
-        Slot("prompts", "The prompts; without, SR2D's.", required=False),
+        Slot("prompts", "The prompts the pictures were made from, with their ids; without, SR2D's.", required=False),
         Slot("unseen", "Names of objects the model was not trained on, one a line.", required=False),
         Slot("captions", "Training captions or counts of them: subject, relation, object, count.", required=False),
     ),

@@ -60,11 +60,18 @@ def panel_values(look: Look, style: str | None, raw: bool, unfolded: bool) -> li
     value, count = text_payload(look.sample, style)
     of = f"the first {len(value['exchanges'])} of {count}" if count > len(value["exchanges"]) else str(count)
     said = "exchange" if count == 1 else "exchanges"
-    words = f"{STYLES[style].help} Showing {of} {said}." if count else f"{STYLES[style].help} {NOTHING_TOLD}"
+    words = f"{STYLES[style].help} Showing {of} {said}." if count else f"{STYLES[style].help} {nothing_told(style)}"
     return [words, gr.update(value=value | {"rev": look.rev}, selected=look.selected, raw=raw)]
 
 
-NOTHING_TOLD = "Nothing of this picture can be told in this style yet: name two objects, and give it depth."
+DEEP = frozenset({"viewpoint", "proximity"})
+"""Styles that tell of depth alone."""
+
+
+def nothing_told(style: str) -> str:
+    """Why a style has nothing to tell, and what to do."""
+    depth = ", and give it depth" if style in DEEP else ""
+    return f"Nothing of this picture can be told in this style yet: name two objects{depth}."
 
 
 def _picked(look: Look, evt: gr.EventData) -> Done:
