@@ -42,6 +42,7 @@ class _Row(Record):
     width: int | None = Field(default=None, ge=1, le=1_000_000)
     height: int | None = Field(default=None, ge=1, le=1_000_000)
     conversations: list[_Turn] = Field(min_length=1)
+    meta: dict[str, str] | None = None
 
 
 class Asv2:

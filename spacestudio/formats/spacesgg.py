@@ -56,7 +56,8 @@ class Texts:
                     picture = "" if talk else PLACEHOLDER
                     talk.append({"from": who, "value": picture + encode(said, boxes, s.width, s.height)})
             own = s.id if part == 1 else f"{s.id}-{part}"
-            yield {"id": own, "image": image_file(s), "width": s.width, "height": s.height, "conversations": talk}
+            row = {"id": own, "image": image_file(s), "width": s.width, "height": s.height, "conversations": talk}
+            yield row | ({"meta": {"depth": s.depth.source}} if s.depth is not None else {})
 
     def write(self, samples: Sequence[Sample], folder: Path) -> list[Path]:
         """The list, and the pictures it names."""

@@ -127,7 +127,12 @@ def run(options: Options, out: Path, tell: Progress = lambda line: None) -> tupl
     report = made.report("psg", voice, items, notes)
     report["format"] = _format(list(said.values()))
     report["score"] = _scored(questions, out, options) if options.questions else None
-    report["geometry"] = _compared(said, items, sizes, eye, out, options, tell) if options.compare else None
+    geometry = _compared(said, items, sizes, eye, out, options, tell) if options.compare else None
+    if geometry is not None:
+        known = {item for item, _ in made.failed}
+        made.failed += [(f["item"], f["error"]) for f in geometry["failed"] if f["item"] not in known]
+        report["failed"] = [{"item": item, "error": error} for item, error in made.failed]
+    report["geometry"] = geometry
     write_json(report, out / REPORT)
     return made, report
 

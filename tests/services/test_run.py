@@ -577,6 +577,16 @@ def test_an_answer_about_a_picture_that_can_not_be_read_fails_alone(tmp_path, co
     assert json.loads((tmp_path / "out" / "report.json").read_text())["failed"] == report["failed"]
 
 
+def test_a_picture_that_is_not_there_is_a_failure_although_its_answer_is_scored(tmp_path, command):
+    images, questions = album(tmp_path, 2)
+    (images / "000.png").unlink()
+    given = tmp_path / "theirs.jsonl"
+    given.write_text("".join(json.dumps({"question_id": k, "text": WHOLE}) + "\n" for k in range(2)))
+    status, report, _ = command("", *psg(images, questions, tmp_path / "out", "--engine", str(given), "--compare"))
+    assert status == 1 and [row["item"] for row in report["failed"]] == ["0"]
+    assert report["score"]["corrected"]["recall"] == 100
+
+
 def test_a_name_two_samples_have_is_neither_ones(sample, tmp_path):
     folder, made = tmp_path / "again", sample[0]
     for name in ("one", "two"):
