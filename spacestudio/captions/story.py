@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from spacestudio.relations.words import sided
 
 AXES = {"direction": 0, "depth": 2}
 """Family -> the axis of the record its relations in the camera's frame are about; above and below: the other."""
+
+_records: WeakKeyDictionary[Sample, NDArray[np.int8]] = WeakKeyDictionary()
 
 
 class Story:
@@ -107,10 +110,13 @@ class Story:
 
     @cached_property
     def _record(self) -> NDArray[np.int8]:
+        """Measured once a sample, however many styles tell it."""
         s = self.sample
         if s.depth is None or s.camera is None:
             return np.zeros((len(s.objects), len(s.objects), 3), np.int8)
-        return record(*ranges_of(s.objects, s.depth, s.camera))
+        if s not in _records:
+            _records[s] = record(*ranges_of(s.objects, s.depth, s.camera))
+        return _records[s]
 
     def called(self, object_id: str) -> tuple[Span, ...]:
         """ "the leftmost ", cup, "": a named object, pointed at."""
