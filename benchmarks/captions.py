@@ -34,7 +34,7 @@ def make(file: Path) -> int:
     """Write a file of as many pictures as its name says; how many boxes it has."""
     import numpy as np
 
-    from spacestudio.qa.words import COCO
+    from spacestudio.relations.naming import COCO
 
     pictures, rng = int(file.stem), np.random.default_rng(0)
     names = [name for group in COCO.values() for name in group]
@@ -78,7 +78,7 @@ def plain(file: Path, out: Path) -> int:
     """The same captions by json.load and a loop over pairs."""
     import math
 
-    from spacestudio.qa.words import a, is_plural
+    from spacestudio.relations.naming import a, is_plural
 
     data = json.loads(file.read_text(encoding="utf-8"))
     names = {c["id"]: c["name"] for c in data["categories"]}

@@ -29,7 +29,7 @@ from spacestudio.domain.depth import DepthMap
 from spacestudio.domain.sample import Sample
 from spacestudio.engines.protocols import Detection
 from spacestudio.formats.pictures import Picture
-from spacestudio.qa.words import a, plural
+from spacestudio.relations.naming import a, plural
 from spacestudio.relations.relate import inverse_of
 from spacestudio.services import judge
 from spacestudio.services.begin import Ready, Recipe

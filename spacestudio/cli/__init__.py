@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacestudio.cli.captions import app as captions_app
-from spacestudio.cli.common import Json, Out, answer, check_depth, fail, tell
+from spacestudio.cli.common import (
+    CameraOption,
+    Depth,
+    DepthKind,
+    DepthScale,
+    Json,
+    Labels,
+    Masks,
+    Objects,
+    Out,
+    answer,
+    check_depth,
+    fail,
+    tell,
+)
 from spacestudio.cli.dataset import app as dataset_app
 from spacestudio.cli.dataset import holdout
 from spacestudio.cli.prompts import app as prompts_app
@@ -89,18 +103,16 @@ def _report(report: Report, as_json: bool) -> None:
 def analyze(
     images: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
     out: Out,
-    depth: Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")] = "cues",
-    depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
-    depth_scale: Annotated[
-        float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
-    ] = None,
-    camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
+    depth: Depth = "cues",
+    depth_kind: DepthKind = "",
+    depth_scale: DepthScale = None,
+    camera: CameraOption = "",
     poses: Annotated[
         str, typer.Option(help="File with one camera-to-world pose per picture, or folder of files matched by name.")
     ] = "",
-    objects: Annotated[str, typer.Option(help="Object engine, ENGINE:MODEL, or COCO file.")] = "proposals",
-    labels: Annotated[str, typer.Option(help="What to look for, comma-separated; without, COCO's 80 names.")] = "",
-    masks: Annotated[str, typer.Option(help="Mask engine, or ENGINE:MODEL.")] = "grabcut",
+    objects: Objects = "proposals",
+    labels: Labels = "",
+    masks: Masks = "grabcut",
     words: Words = "",
     check: Check = "",
     predicates: Predicates = "",
@@ -236,15 +248,13 @@ def verify(
         Path | None, typer.Option(help="SKG file: one graph for all, or one for each picture or sample in order.")
     ] = None,
     samples: Annotated[Path | None, typer.Option(help="Folder of sample folders to verify instead of pictures.")] = None,
-    depth: Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")] = "cues",
-    depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
-    depth_scale: Annotated[
-        float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
-    ] = None,
-    camera: Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")] = "",
-    objects: Annotated[str, typer.Option(help="Object engine, ENGINE:MODEL, or COCO file.")] = "proposals",
-    labels: Annotated[str, typer.Option(help="What to look for, comma-separated; without, COCO's 80 names.")] = "",
-    masks: Annotated[str, typer.Option(help="Mask engine, or ENGINE:MODEL.")] = "grabcut",
+    depth: Depth = "cues",
+    depth_kind: DepthKind = "",
+    depth_scale: DepthScale = None,
+    camera: CameraOption = "",
+    objects: Objects = "proposals",
+    labels: Labels = "",
+    masks: Masks = "grabcut",
     as_json: Json = False,
 ) -> None:
     """Does each picture show its graph? With --samples: each picture its target, its layout too, and do the questions hold?

@@ -14,6 +14,15 @@ from spacestudio.relations.rules import RULE_SETS
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Depth = Annotated[str, typer.Option(help="Depth engine, depth file, or folder of depth files matched by name.")]
+DepthKind = Annotated[str, typer.Option(help="metric, relative or disparity.")]
+CameraOption = Annotated[str, typer.Option(help="Camera file, or fx,fy,cx,cy in px.")]
+Objects = Annotated[str, typer.Option(help="Object engine, ENGINE:MODEL, or COCO file.")]
+Labels = Annotated[str, typer.Option(help="What to look for, comma-separated; without, COCO's 80 names.")]
+Masks = Annotated[str, typer.Option(help="Mask engine, or ENGINE:MODEL.")]
+DepthScale = Annotated[
+    float | None, typer.Option(help="Raw units per metre of an integer depth file; else what the camera file states.")
+]
 
 DEPTH_KINDS = ("metric", "relative", "disparity")
 RULES = ", ".join(RULE_SETS)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from spacestudio.cli.common import Json, answer, check_depth, tell
+from spacestudio.cli.common import DepthKind, Json, answer, check_depth, tell
 from spacestudio.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Question sets for models, with the answers they are scored against.")
@@ -28,7 +28,7 @@ def proximity(
     depth: Annotated[
         str, typer.Option(help="The pictures' depth: an engine, or a folder of depth files (also Make3D's .mat).")
     ] = "",
-    depth_kind: Annotated[str, typer.Option(help="metric, relative or disparity.")] = "",
+    depth_kind: DepthKind = "",
     depth_scale: Annotated[float | None, typer.Option(help="Raw units per metre of integer depth files.")] = None,
     tau: Annotated[float, typer.Option(min=0, max=1, help="Two depths that differ by less are about the same.")] = 0.05,
     types: Annotated[str, typer.Option(help="Some of perception, direct and reasoned, comma-separated.")] = "",

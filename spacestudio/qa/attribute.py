@@ -10,7 +10,7 @@ from spacestudio.qa.choose import NO, YES, Candidate, choose, number, pick, shuf
 from spacestudio.qa.keys import label_slug
 from spacestudio.qa.known import Known, known
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import Name, attributes_of, excluded, kind_of, listing
+from spacestudio.relations.naming import Name, attributes_of, excluded, kind_of, listing
 
 ROOM = {YES: 2, NO: 2, "open": 2}
 CAP = 6

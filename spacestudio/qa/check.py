@@ -16,8 +16,8 @@ from spacestudio.qa.keys import Asked
 from spacestudio.qa.known import Known, finite, inverse, known, stored, truth
 from spacestudio.qa.position import cell_of
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import attributes_of, excluded, label_of
 from spacestudio.relations import FAMILIES as RELATION_FAMILIES
+from spacestudio.relations.naming import attributes_of, excluded, label_of
 from spacestudio.relations.position import CELLS
 from spacestudio.relations.relate import VIEWS, family, family_of, turn_predicate
 from spacestudio.relations.words import SYNONYMS, read

@@ -9,7 +9,7 @@ from spacestudio.qa.choose import Candidate, choose, pick
 from spacestudio.qa.keys import label_slug
 from spacestudio.qa.known import Known, known
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import is_plural, is_uncounted, plural
+from spacestudio.relations.naming import is_plural, is_uncounted, plural
 
 CAP = 4
 WORDINGS = (

@@ -12,7 +12,7 @@ from spacestudio.qa.choose import Candidate, choose, number, pick, shuffled
 from spacestudio.qa.keys import Asked
 from spacestudio.qa.known import Known, known
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import listing
+from spacestudio.relations.naming import listing
 
 CAP = 2
 LEAST, MOST = 3, 5

@@ -9,7 +9,7 @@ from spacestudio.qa.choose import NO, YES, Candidate, choose, pick, shuffled
 from spacestudio.qa.keys import label_slug
 from spacestudio.qa.known import Known, known
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import COCO, a, is_plural, label_of
+from spacestudio.relations.naming import COCO, a, is_plural, label_of
 
 CAP = 6
 WORDINGS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from spacestudio.qa.words import clean
+from spacestudio.relations.naming import clean
 
 OWN = "own:"
 """What the key of a person's own question starts with."""

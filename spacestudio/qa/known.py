@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 from spacestudio.domain.graph import Relation
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import Names, label_of
 from spacestudio.relations.facts import Table as Table
 from spacestudio.relations.facts import fact as fact
 from spacestudio.relations.facts import finite as finite
 from spacestudio.relations.facts import stored as stored
+from spacestudio.relations.naming import Names, label_of
 from spacestudio.relations.relate import inverse_of
 
 WEAK_DEPTH = "estimate without a model"

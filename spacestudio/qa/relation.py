@@ -12,7 +12,7 @@ from spacestudio.qa.choose import NO, YES, Candidate, choose, number, pick, shuf
 from spacestudio.qa.keys import Asked
 from spacestudio.qa.known import Known, known, truth
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import Name, listing
+from spacestudio.relations.naming import Name, listing
 from spacestudio.relations.words import read
 
 CANNOT_TELL = "It cannot be told from this picture."

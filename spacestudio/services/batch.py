@@ -28,7 +28,7 @@ from spacestudio.formats.folder import damaged_logs, read_sample, read_samples, 
 from spacestudio.formats.ledger import Ledger, digest
 from spacestudio.formats.pictures import read_picture
 from spacestudio.formats.records import clean, line
-from spacestudio.qa.words import label_of
+from spacestudio.relations.naming import label_of
 from spacestudio.relations.words import statement
 from spacestudio.services.arrange import unique_names
 from spacestudio.services.begin import Ready, Recipe, from_picture

@@ -22,8 +22,8 @@ from spacestudio.errors import Unavailable
 from spacestudio.qa.check import check, predicates_in
 from spacestudio.qa.known import known
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import clean, label_of, plural
 from spacestudio.relations import FAMILIES
+from spacestudio.relations.naming import clean, label_of, plural
 from spacestudio.relations.relate import family, family_of
 from spacestudio.relations.words import parse_phrase
 from spacestudio.services.converse import run_of_talk, talk_with

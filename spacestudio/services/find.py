@@ -18,7 +18,7 @@ from spacestudio.engines import DETECT, SEGMENT
 from spacestudio.engines.protocols import Clickable, Detection, Detector, Segmenter
 from spacestudio.engines.segment.brush import alike
 from spacestudio.errors import InputError
-from spacestudio.qa.words import COCO, clean
+from spacestudio.relations.naming import COCO, clean
 
 LONGEST: Final = 60
 """Characters of a label, as of every object's."""

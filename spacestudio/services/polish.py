@@ -23,7 +23,7 @@ from spacestudio.engines.language.talk import Counts, NoAnswer, Talk, messages_o
 from spacestudio.errors import InputError
 from spacestudio.formats import FORMATS
 from spacestudio.formats.spacesgg import CONVERSATION, DESCRIPTION, QA, Texts
-from spacestudio.qa.words import a, attributes_of, clean, plural
+from spacestudio.relations.naming import a, attributes_of, clean, plural
 from spacestudio.services.comment import GIVE_UP, NEGATED, NUMBER, PLAIN
 from spacestudio.services.converse import talk_with
 from spacestudio.services.tell import told

@@ -30,7 +30,7 @@ def publish(samples: Sequence[Sample], format_name: str, out: Path) -> list[Path
     if out.suffix.lower() != ".zip" and out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file", "a folder or a .zip file")
     try:
-        return _write(samples, form, out)
+        return _write([told(s) for s in samples], form, out)
     except OSError as error:
         raise InputError(f"“{out}” can't be written ({reason(error)})", next_step="Choose another place") from None
 
@@ -38,12 +38,12 @@ def publish(samples: Sequence[Sample], format_name: str, out: Path) -> list[Path
 def _write(samples: Sequence[Sample], form: Format, out: Path) -> list[Path]:
     if out.suffix.lower() != ".zip":
         out.mkdir(parents=True, exist_ok=True)
-        return form.write([told(s) for s in samples], out)
+        return form.write(samples, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / out.stem
         folder.mkdir()
-        form.write([told(s) for s in samples], folder)
+        form.write(samples, folder)
         zip_folder(folder, out)
     return [out]
 

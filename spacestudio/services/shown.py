@@ -14,8 +14,8 @@ from spacestudio.domain.measurements import Measurements
 from spacestudio.domain.objects import SceneObject
 from spacestudio.layouts.extract import Judges, frame_of
 from spacestudio.qa.known import truth
-from spacestudio.qa.words import attributes_of, clean, excluded, label_of
 from spacestudio.reasoning.absent import absent_clashes, forms
+from spacestudio.relations.naming import attributes_of, clean, excluded, label_of
 from spacestudio.relations.relate import VIEWS, family_of, turn_predicate, verdict_of
 from spacestudio.services.assign import Tie, assign
 

@@ -20,7 +20,7 @@ from spacestudio.qa.depth_order import order_of
 from spacestudio.qa.known import finite, known
 from spacestudio.qa.position import cell_of
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import label_of
+from spacestudio.relations.naming import label_of
 from spacestudio.relations.relate import VIEWS, family_of, seen_from
 from spacestudio.relations.words import read
 from spacestudio.services.arrange import unique_names

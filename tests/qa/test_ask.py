@@ -23,8 +23,8 @@ from spacestudio.qa.ask import ask
 from spacestudio.qa.known import IMPLIED
 from spacestudio.qa.relation import CANNOT_TELL
 from spacestudio.qa.scene import Scene
-from spacestudio.qa.words import excluded, kind_of
 from spacestudio.relations import FAMILIES as RELATION_FAMILIES
+from spacestudio.relations.naming import excluded, kind_of
 from spacestudio.relations.relate import family, judge
 from tests.qa.made import PLAIN, Made, fresh, graph_of, made, person_says, row, thing, with_relations
 from tests.support import HOSTILE, ROOT

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spacestudio.domain.boxes import Box
 from spacestudio.domain.objects import SceneObject
 from spacestudio.qa.keys import Asked, label_slug
-from spacestudio.qa.words import COCO, Names, a, clean, is_plural, is_uncounted, label_of, listing, plural
+from spacestudio.relations.naming import COCO, Names, a, clean, is_plural, is_uncounted, label_of, listing, plural
 from tests.qa.made import thing
 
 

@@ -13,7 +13,7 @@ from spacestudio.domain.sample import Sample
 from spacestudio.engines import DEPTH, DETECT, LANGUAGE, SEGMENT
 from spacestudio.errors import InputError, SpaceStudioError
 from spacestudio.figures.outlines import outline
-from spacestudio.qa.words import COCO
+from spacestudio.relations.naming import COCO
 from spacestudio.services import judge
 from spacestudio.services.begin import Recipe
 from spacestudio.services.examples import example, examples
